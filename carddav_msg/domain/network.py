@@ -1,0 +1,44 @@
+"""A network: a tenant of the provider."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from carddav_msg.errors import InvalidValue
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """A tenant. `effective_id` is the Network ID on the wire: `network_id`, or the Cloud ID of a single-tenant one.
+
+    `account` holds extra nodes of the Account XML by name; `country` is the default for telephone numbers.
+    `omit_network_id` leaves `networkId` out of provisioning, the vendor's implicit rule for single-tenant apps.
+    """
+
+    id: int
+    network_id: str
+    name: str
+    effective_id: str
+    sip_host: str = ""
+    domains: tuple[str, ...] = ()
+    cloud_ids: tuple[str, ...] = ()
+    country: str = ""
+    single_tenant: bool = False
+    staff: bool = False
+    auto_link: bool = False
+    omit_network_id: bool = False
+    account: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+
+def effective_id(network_id: str, *, single_tenant: bool, cloud_ids: tuple[str, ...]) -> str:
+    """The Network ID on the wire (reference: an app without one uses its normalised Cloud ID).
+
+    Raises InvalidValue when a single-tenant network has not exactly one Cloud ID.
+    """
+    if not single_tenant:
+        return network_id
+    if len(cloud_ids) != 1:
+        raise InvalidValue("cloud_ids", "a single-tenant network has exactly one Cloud ID, shared with nobody.")
+    return cloud_ids[0]

@@ -1,0 +1,113 @@
+"""What can go wrong, without HTTP: each adapter has one table that turns these into its own answers.
+
+::
+
+    CarddavMsgError
+    ├── ConfigurationError       settings, keys or schema keep the product from starting
+    ├── InvalidValue             a value breaks a data rule
+    ├── NotFound                 no such network, user, book or card
+    ├── AlreadyExists            a name or key is taken
+    ├── Rejected                 the credentials are not accepted (the reason is for logs only)
+    ├── Forbidden                the caller lacks a privilege
+    ├── PreconditionFailed       If-Match, If-None-Match or If did not hold
+    ├── InvalidSyncToken         unknown, foreign or expired sync token
+    ├── CardError                a card can't be stored
+    │   ├── UnsupportedCard      not a vCard of a version that is kept
+    │   ├── InvalidCard          a vCard that breaks its RFC
+    │   ├── CardTooLarge         larger than max-resource-size
+    │   └── UidConflict          another card of the book has the UID
+    └── Unavailable              try again later; nothing was changed
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+class CarddavMsgError(Exception):
+    """Root of all errors that the product raises on purpose; the text is a sentence for its reader."""
+
+
+class ConfigurationError(CarddavMsgError):
+    """Settings, keys or schema keep the product from starting. `problems` names all of them at once."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = tuple(problems)
+
+
+class InvalidValue(CarddavMsgError):
+    """A value breaks a data rule. `field` is its name in the import columns and the CLI."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(f"{field}: {message}")
+        self.field = field
+        self.message = message
+
+
+class NotFound(CarddavMsgError):
+    """No such network, user, book or card (or the caller may not know of it)."""
+
+
+class AlreadyExists(CarddavMsgError):
+    """A name or key is taken."""
+
+
+class Rejected(CarddavMsgError):
+    """The credentials are not accepted.
+
+    Callers answer the same for every `reason` (`unknown`, `password`, `disabled`, `ambiguous`, `revoked`, `missing`,
+    `messaging`): it is written to logs and shown to operators, never to the client.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__("The user name or the password is wrong.")
+        self.reason = reason
+
+
+class Forbidden(CarddavMsgError):
+    """The caller lacks the DAV `privilege` (`read`, `write-content`, `bind`, `unbind`, `write-properties`)."""
+
+    def __init__(self, privilege: str, message: str) -> None:
+        super().__init__(message)
+        self.privilege = privilege
+
+
+class PreconditionFailed(CarddavMsgError):
+    """If-Match, If-None-Match or If did not hold at the moment of writing (RFC 9110 §13, RFC 4918 §10.4)."""
+
+
+class InvalidSyncToken(CarddavMsgError):
+    """Unknown, foreign or expired sync token (RFC 6578 §3.2, `DAV:valid-sync-token`)."""
+
+
+class CardError(CarddavMsgError):
+    """A card can't be stored; the sentence names the line or property."""
+
+
+class UnsupportedCard(CardError):
+    """Not a vCard, or of a version that is not kept (RFC 6352 §6.3.2.1, `supported-address-data`)."""
+
+
+class InvalidCard(CardError):
+    """A vCard that breaks its RFC (RFC 6352 §6.3.2.1, `valid-address-data`)."""
+
+
+class CardTooLarge(CardError):
+    """Larger than `max-resource-size` (RFC 6352 §6.2.3)."""
+
+
+class UidConflict(CardError):
+    """Another card of the book, at `href`, has the same UID (RFC 6352 §6.3.2.1, `no-uid-conflict`)."""
+
+    def __init__(self, href: str) -> None:
+        super().__init__(f"The UID is already used by the card {href} of this address book.")
+        self.href = href
+
+
+class Unavailable(CarddavMsgError):
+    """Not now: the database is away, locked or of another version. Nothing was changed; retry after `retry_after` s."""
+
+    def __init__(self, message: str, retry_after: int = 5) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
