@@ -1,0 +1,1 @@
+"""Secrets: password hashes, the keyring, device credentials. Pure computation; nothing here logs or stores."""

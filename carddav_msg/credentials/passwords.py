@@ -1,0 +1,119 @@
+"""Login passwords: hashing, verifying, and a bounded memory of what was verified (DESIGN §5)."""
+
+from __future__ import annotations
+
+import hmac
+import os
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Final
+
+from carddav_msg.errors import InvalidValue
+
+_PREFIXES: Final = {
+    "$argon2id$": "argon2",
+    "$argon2i$": "argon2",
+    "$argon2d$": "argon2",
+    "$2a$": "bcrypt",
+    "$2b$": "bcrypt",
+    "$2y$": "bcrypt",
+    "$6$": "sha512_crypt",
+    "$pbkdf2$": "pbkdf2_sha1",
+    "$pbkdf2-sha256$": "pbkdf2_sha256",
+    "$pbkdf2-sha512$": "pbkdf2_sha512",
+}
+PASSWORD_LENGTH: Final = 1024
+
+
+class Passwords:
+    """Hashes with argon2id and verifies what imports bring; at most one hash per core runs at once.
+
+    `memory` is in KiB. The first call warms the argon2 backend, whose first use from two threads can fail.
+    """
+
+    def __init__(self, *, memory: int, time_cost: int, parallelism: int) -> None:
+        from passlib.context import CryptContext  # heavy: only what signs people in or imports pays for it
+
+        self._context = CryptContext(
+            schemes=["argon2", "bcrypt", "sha512_crypt", "pbkdf2_sha1", "pbkdf2_sha256", "pbkdf2_sha512"],
+            deprecated="auto",
+            argon2__type="ID",
+            argon2__memory_cost=memory,
+            argon2__time_cost=time_cost,
+            argon2__parallelism=parallelism,
+        )
+        self._gate = threading.BoundedSemaphore(os.cpu_count() or 1)
+        self._nobody = self._context.hash("nobody has this password")
+
+    def hash(self, password: str) -> str:
+        """The hash of a password, with its parameters and salt in the text."""
+        with self._gate:
+            return str(self._context.hash(password))
+
+    def verify(self, password: str, hashed: str) -> tuple[bool, str | None]:
+        """(right?, a better hash to store or None).
+
+        Without a hash the answer is (False, None) and takes as long as with one. So does a password that the scheme
+        can't take (bcrypt: more than 72 bytes).
+        """
+        with self._gate:
+            try:
+                if not hashed or len(password) > PASSWORD_LENGTH:
+                    self._context.verify(password[:PASSWORD_LENGTH], self._nobody)
+                    return False, None
+                right, better = self._context.verify_and_update(password, hashed)
+            except ValueError:
+                return False, None
+            return bool(right), better
+
+
+def check_hash(text: str) -> str:
+    """A hash of an import, if it is of a kind that `Passwords` verifies; InvalidValue otherwise."""
+    from passlib import hash as schemes  # heavy, see above
+
+    scheme = next((name for prefix, name in _PREFIXES.items() if text.startswith(prefix)), None)
+    if scheme is None or not getattr(schemes, scheme).identify(text):
+        raise InvalidValue("password_hash", "is not an argon2, bcrypt ($2a/b/y$), sha512-crypt or pbkdf2 hash.")
+    try:
+        getattr(schemes, scheme).from_string(text)
+    except ValueError:
+        raise InvalidValue("password_hash", f"begins like {scheme} but is not a complete hash.") from None
+    return text
+
+
+class VerifiedMemory:
+    """Remembers for a bounded time that a secret was right for (user, session epoch, secret version).
+
+    Holds a keyed digest, never the secret; at most `size` users, the longest unused forgotten first.
+    """
+
+    def __init__(
+        self, key: bytes, *, seconds: int, size: int = 100_000, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._key = key
+        self._seconds = seconds
+        self._size = size
+        self._clock = clock
+        self._known: OrderedDict[tuple[int, int, int], tuple[bytes, float]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def knows(self, user: tuple[int, int, int], secret: str) -> bool:
+        """True when this secret was verified for this state of the user within the time."""
+        known = self._known.get(user)
+        return (
+            known is not None and known[1] > self._clock() and hmac.compare_digest(known[0], self._digest(user, secret))
+        )
+
+    def remember(self, user: tuple[int, int, int], secret: str) -> None:
+        """Notes a verified secret; the time runs from now and is not prolonged by use."""
+        digest = self._digest(user, secret)
+        with self._lock:
+            self._known[user] = (digest, self._clock() + self._seconds)
+            self._known.move_to_end(user)
+            while len(self._known) > self._size:
+                self._known.popitem(last=False)
+
+    def _digest(self, user: tuple[int, int, int], secret: str) -> bytes:
+        return hmac.digest(self._key, f"{user}:{secret}".encode("utf-8", "surrogatepass"), "sha256")

@@ -1,0 +1,1 @@
+"""The port: what may be asked of the directory. Implementations live in folders of their own (`sql/`)."""

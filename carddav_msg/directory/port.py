@@ -1,0 +1,253 @@
+"""The port: what services and publishing may ask. Reading and writing are two protocols.
+
+Every read is one short statement (DESIGN §3): nothing is held open between the pages of an answer. A `Transaction`
+lives for one `Directory.write()` block, which commits at its end and rolls back on any error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
+from typing import Protocol, TypeVar
+
+from carddav_msg.directory.rows import (
+    CardRow,
+    CardText,
+    Credentials,
+    DirectoryBook,
+    Door,
+    Entry,
+    GrantRow,
+    Named,
+    SharedBook,
+    StagedRow,
+    StoredCard,
+    UserWithSecrets,
+)
+from carddav_msg.domain.access import Book
+from carddav_msg.domain.contact import View
+from carddav_msg.domain.network import Network
+from carddav_msg.domain.user import User
+
+T = TypeVar("T")
+
+
+class HotReads(Protocol):
+    """What phones ask, each one statement."""
+
+    def door(self, network_key: str, user_key: str, slug: str, device: str = "") -> Door | None:
+        """The user of a canonical login with the state of one book of the user's home (`""` = no book)."""
+
+    def listing(self, book: int, after: int, limit: int) -> list[Entry]:
+        """Cards whose last change is later than `after`, in that order."""
+
+    def changes(self, book: int, after: int, deletions_after: int, limit: int) -> list[Entry]:
+        """Cards and deletions later than the given numbers, in the order of their numbers."""
+
+    def cards(self, book: int, hrefs: Sequence[str]) -> list[CardText]:
+        """Those of the named cards that exist, in no particular order."""
+
+    def card(self, book: int, href: str) -> CardRow | None:
+        """One card."""
+
+    def texts(self, book: int, after: int, limit: int) -> list[tuple[int, CardRow]]:
+        """Like `listing`, with the cards themselves."""
+
+    def fragments(self, book: int, after: int, limit: int) -> list[tuple[int, int, str]]:
+        """(seq, user or 0, Web Service Contacts fragment) of cards later than `after`."""
+
+    def home(self, user: int) -> list[Book]:
+        """The books of a user's home, the directory first; shared books with an empty `access` are among them."""
+
+    def photo(self, digest: str) -> tuple[str, bytes] | None:
+        """(media type, bytes) of a stored photo."""
+
+
+class Reads(HotReads, Protocol):
+    """Everything that may be read outside a transaction."""
+
+    def networks(self) -> list[Network]:
+        """All networks, by Network ID."""
+
+    def network(self, network_id: str) -> Network | None:
+        """The network of a Network ID, without regard to case, or of an old one."""
+
+    def selected(self, cloud_id: str, hosts: Sequence[str]) -> tuple[set[int], list[set[int]]]:
+        """The networks that a normalised Cloud ID selects, and those that each host (SIP host or domain) selects."""
+
+    def named(self, networks: Sequence[int], user_key: str) -> tuple[list[Named], list[Named], list[Named]]:
+        """Users of those networks by Cloud Username, by an old one, and by SIP username."""
+
+    def user(self, network: int, name: str) -> User | None:
+        """A user by Cloud Username (folded here), or by an old one."""
+
+    def users(self, network: int, after: str, limit: int) -> list[User]:
+        """Users of a network in the order of their folded Cloud Usernames, those behind `after`."""
+
+    def with_secrets(self, user: int) -> UserWithSecrets | None:
+        """A user with secrets, for provisioning and sign-in."""
+
+    def directory_books(self, network: int) -> list[DirectoryBook]:
+        """The views of a network."""
+
+    def shared_books(self, network: int) -> list[SharedBook]:
+        """The shared books of a network with their members."""
+
+    def grants(self, network: int | None) -> list[GrantRow]:
+        """Grants for a network (those for all networks too), or all of them."""
+
+    def key_checks(self) -> dict[str, tuple[str, str]]:
+        """Key id → (purpose, check value)."""
+
+    def meta(self, name: str) -> str | None:
+        """A remembered fact of the installation."""
+
+    def ready(self) -> str:
+        """An empty text when the database answers and has this code's schema, else a sentence."""
+
+
+class Transaction(Protocol):
+    """Writes, in the caller's transaction. Lock order: network → books by id → cards (DESIGN §4)."""
+
+    now: int
+
+    def lock_network(self, network: int, *, exclusive: bool) -> Network:
+        """Locks the row of a network; NotFound when it is gone."""
+
+    def add_network(self, network: Network) -> Network: ...
+
+    def save_network(self, network: Network) -> None: ...
+
+    def add_network_alias(self, network: int, network_id: str) -> None: ...
+
+    def remove_network(self, network: int) -> None: ...
+
+    def add_users(self, users: Sequence[User]) -> list[User]:
+        """Stores new users and returns them with their ids."""
+
+    def save_users(self, users: Sequence[User]) -> None: ...
+
+    def add_user_alias(self, user: User, cloud_username: str) -> None: ...
+
+    def remove_user(self, user: int) -> None: ...
+
+    def users_by_id(self, users: Sequence[int]) -> list[User]: ...
+
+    def users_after(self, network: int, after: int, limit: int) -> list[User]:
+        """Users of a network by row, those behind `after`."""
+
+    def find_user(self, network: int, *, external_id: str = "", cloud_username: str = "") -> User | None:
+        """A user by external id, else by Cloud Username, else by an old one."""
+
+    def name_conflicts(self, network: int, users: Sequence[User]) -> list[str]:
+        """Sentences for names of these users that another user of the network has (Cloud Username, SIP username)."""
+
+    def save_password_hashes(self, hashes: Sequence[tuple[int, str]], *, new_secret: bool) -> None:
+        """(user, hash); `new_secret` raises the secret version, so that remembered verifications end."""
+
+    def save_sip_passwords(self, passwords: Sequence[tuple[int, bytes | None]]) -> None: ...
+
+    def credentials(self, users: Sequence[int]) -> dict[int, Credentials]: ...
+
+    def end_sessions(self, users: Sequence[int]) -> None:
+        """Raises the session epoch."""
+
+    def save_grant(self, user: int, role: str, scope: int | None) -> bool:
+        """False when the user has it already."""
+
+    def remove_grant(self, user: int, role: str, scope: int | None) -> bool: ...
+
+    def admins(self, network: int) -> set[int]:
+        """Users with an admin grant on exactly this network."""
+
+    def seen_device(self, user: int, device: str) -> None: ...
+
+    def add_book(self, book: Book, *, view: str = "", rule: View | None = None, everyone: str = "") -> Book: ...
+
+    def save_book(self, book: Book, *, everyone: str | None = None) -> None:
+        """Stores names, description and colour; with `everyone`, also that."""
+
+    def save_member(self, book: int, user: int, access: str) -> None:
+        """Access `""` removes the member."""
+
+    def remove_book(self, book: int) -> None: ...
+
+    def directory_books(self, network: int) -> list[DirectoryBook]: ...
+
+    def linked_books(self, users: Sequence[int]) -> list[tuple[int, int]]:
+        """(book, network) of shared and personal books with cards that stand for these users, by id."""
+
+    def client_books(self, network: int) -> list[int]:
+        """Shared and personal books of a network, by id."""
+
+    def take_numbers(self, book: int, count: int) -> int:
+        """Locks the book and takes `count` change numbers; returns the last of them (0: locks, returns the current)."""
+
+    def cards_of_users(self, book: int, users: Sequence[int]) -> list[StoredCard]: ...
+
+    def cards_after(self, book: int, after: int, limit: int) -> list[StoredCard]:
+        """Cards of a book by row, those behind `after`."""
+
+    def stored_card(self, book: int, href: str) -> StoredCard | None: ...
+
+    def href_of_uid(self, book: int, uid: str) -> str | None: ...
+
+    def save_cards(self, book: int, cards: Sequence[StoredCard], last_seq: int) -> None:
+        """Inserts (id 0) or updates; the cards get the numbers up to `last_seq`, and no tombstones are left of them."""
+
+    def delete_cards(self, book: int, hrefs: Sequence[str], last_seq: int) -> None:
+        """Deletes and leaves tombstones with the numbers up to `last_seq`."""
+
+    def save_user_keys(self, users: Sequence[tuple[User, Iterable[tuple[str, str]]]]) -> None:
+        """Replaces the match keys (kind, key) of users."""
+
+    def save_card_keys(self, network: int, book: int, href: str, keys: Iterable[tuple[str, str]]) -> None:
+        """Replaces the match keys of a card."""
+
+    def save_photo(self, media_type: str, body: bytes) -> str:
+        """Stores a photo (the same bytes once) and returns its unguessable digest."""
+
+    def photos(self, digests: Sequence[str]) -> dict[str, tuple[str, bytes]]: ...
+
+    def save_key_check(self, key_id: str, purpose: str, check_value: str) -> None: ...
+
+    def save_meta(self, name: str, value: str) -> None: ...
+
+    def prune(self, before: int) -> int:
+        """Forgets deletions before a time, raises the floors, and returns how many were forgotten."""
+
+    def stage(self, run: str, rows: Sequence[StagedRow]) -> list[tuple[int, int]]:
+        """Stages rows of an import, but not those whose user is staged already, in an earlier call or an earlier row of
+        this one: for these it returns (line, line of the staged row)."""
+
+    def staged(self, run: str, after: int, limit: int) -> list[StagedRow]: ...
+
+    def staged_conflicts(self, run: str) -> list[tuple[int, str]]:
+        """(line, sentence) for SIP usernames and external ids that two staged rows share."""
+
+    def staged_users(self, run: str, rows: Sequence[StagedRow]) -> dict[int, User]:
+        """Line → the existing user that a staged row means, by external id, then by Cloud Username."""
+
+    def save_staged_secrets(self, run: str, rows: Sequence[tuple[int, str | None, bytes | None]]) -> None:
+        """(line, password hash, encrypted SIP password); the sealed password is forgotten."""
+
+    def unstaged_users(self, run: str) -> list[User]:
+        """Enabled users of the staged rows' networks that no staged row means."""
+
+    def discard_staged(self, run: str) -> None: ...
+
+    def discard_staged_before(self, run: str) -> None:
+        """Discards the runs whose names come before this one; a run's name begins with the time of its start."""
+
+
+class Directory(Reads, Protocol):
+    """The directory: reads, and transactions."""
+
+    def write(self) -> AbstractContextManager[Transaction]:
+        """A transaction: commits at the end of the block. Raises Unavailable when the database is away or busy."""
+
+    def transact(self, work: Callable[[Transaction], T]) -> T:
+        """Runs `work` in a transaction, again (a few times) after a deadlock or a serialisation failure."""
+
+    def close(self) -> None:
+        """Closes pooled connections."""

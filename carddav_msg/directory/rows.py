@@ -1,0 +1,150 @@
+"""What the directory gives and takes, beside the values of the domain. Times are microseconds UTC."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from carddav_msg.domain.access import Book, Grant
+from carddav_msg.domain.contact import View
+from carddav_msg.domain.user import User
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """All that one request needs to be let in: the user, the state of the credentials, and one book.
+
+    `password_hash` and `device_revoked` serve verification only. `book` is None when the user's home has no such book.
+    """
+
+    user: int
+    network: int
+    network_id: str
+    cloud_username: str
+    enabled: bool
+    messaging: bool
+    session_epoch: int
+    secret_version: int
+    password_hash: str
+    grants: tuple[Grant, ...]
+    device_revoked: bool
+    book: Book | None
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A user found by a name: enough to go on with the `door`."""
+
+    user: int
+    network: int
+    network_key: str
+    user_key: str
+    cloud_username: str
+    sip_username: str
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """The secrets of one user: a hash (or empty) and the encrypted SIP password (or None)."""
+
+    password_hash: str = ""
+    secret_version: int = 1
+    sip_password: bytes | None = None
+
+
+class Entry(NamedTuple):
+    """A line of a listing: `etag` is None for a card that was deleted."""
+
+    seq: int
+    href: str
+    etag: str | None
+
+
+class CardText(NamedTuple):
+    """A card as it is served."""
+
+    href: str
+    etag: str
+    text: str
+
+
+class CardRow(NamedTuple):
+    """A card with what is served beside its text; `size` in octets."""
+
+    href: str
+    etag: str
+    text: str
+    uid: str
+    modified: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoredCard:
+    """A card as the writer sees it; `id` is 0 before it is stored, `user` the row of the user it stands for or 0."""
+
+    id: int
+    href: str
+    uid: str
+    etag: str
+    user: int
+    modified: int
+    text: str
+    fragment: str
+    fn_key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DirectoryBook:
+    """A view of a network: its book, name and rule."""
+
+    book: int
+    name: str
+    view: View
+
+
+@dataclass(frozen=True, slots=True)
+class SharedBook:
+    """A book of a network as administrators see it: `everyone` and `members` (row of a user → access)."""
+
+    book: int
+    network: int
+    slug: str
+    display_name: str
+    description: str
+    everyone: str
+    members: tuple[tuple[str, str], ...] = ()
+    cards: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class GrantRow:
+    """A grant with names instead of rows; `scope` is a Network ID or `*`."""
+
+    network_id: str
+    cloud_username: str
+    role: str
+    scope: str
+
+
+@dataclass(frozen=True, slots=True)
+class StagedRow:
+    """A row of an import; `values` holds the given columns (text → JSON value), without passwords."""
+
+    line: int
+    network: int
+    user_key: str
+    external_id: str | None
+    sip_username_key: str | None
+    values: str
+    sealed_password: bytes | None = None
+    password_hash: str | None = None
+    sip_password: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UserWithSecrets:
+    """A user and the secrets, for provisioning only."""
+
+    user: User
+    credentials: Credentials

@@ -1,0 +1,96 @@
+"""Writing address books, their members and their change numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from sqlalchemy import delete, func, insert, select, update
+
+from carddav_msg.directory.rows import DirectoryBook
+from carddav_msg.directory.sql import codec
+from carddav_msg.directory.sql.schema import book_members, books, cards, tombstones
+from carddav_msg.directory.sql.writes import Writes
+from carddav_msg.domain.access import Book
+from carddav_msg.domain.contact import View
+from carddav_msg.errors import AlreadyExists, NotFound
+
+
+class BookWrites(Writes):
+    """Address books; `take_numbers` locks one until the transaction ends."""
+
+    def add_book(self, book: Book, *, view: str = "", rule: View | None = None, everyone: str = "") -> Book:
+        same = (books.c.network == book.network, books.c.slug == book.slug, books.c.view == view)
+        owners = [0, book.owner] if book.owner else None
+        query = select(books.c.id).where(*same)
+        if owners:
+            query = query.where(books.c.owner.in_(owners))
+        if self.connection.execute(query).first():
+            raise AlreadyExists(f"There is an address book {book.slug!r} already.")
+        values = {
+            "network": book.network,
+            "kind": str(book.kind),
+            "owner": book.owner,
+            "slug": book.slug,
+            "view": view,
+            "rule": codec.view_json(rule) if rule else "{}",
+            "display_name": book.display_name,
+            "description": book.description,
+            "color": book.color,
+            "everyone": everyone,
+            "modified": self.now,
+        }
+        row = self.connection.execute(insert(books).values(values).returning(books.c.id)).scalar_one()
+        return replace(book, id=row, modified=self.now)
+
+    def save_book(self, book: Book, *, everyone: str | None = None) -> None:
+        values = {"display_name": book.display_name, "description": book.description, "color": book.color}
+        if everyone is not None:
+            values["everyone"] = everyone
+        self.connection.execute(update(books).where(books.c.id == book.id).values(values))
+
+    def save_member(self, book: int, user: int, access: str) -> None:
+        if access:
+            self._upsert(book_members, [{"book": book, "user": user, "access": access}])
+        else:
+            where = (book_members.c.book == book, book_members.c.user == user)
+            self.connection.execute(delete(book_members).where(*where))
+
+    def remove_book(self, book: int) -> None:
+        self.connection.execute(delete(books).where(books.c.id == book))
+
+    def directory_books(self, network: int) -> list[DirectoryBook]:
+        query = select(books).where(books.c.network == network, books.c.kind == "directory").order_by(books.c.id)
+        return [DirectoryBook(row.id, row.view, codec.view_of(row.rule)) for row in self.connection.execute(query)]
+
+    def linked_books(self, users: Sequence[int]) -> list[tuple[int, int]]:
+        found: set[tuple[int, int]] = set()
+        for some in codec.chunks(users):
+            query = (
+                select(books.c.id, books.c.network)
+                .join(cards, cards.c.book == books.c.id)
+                .where(cards.c.user.in_(some), books.c.kind != "directory")
+                .distinct()
+            )
+            found.update((row.id, row.network) for row in self.connection.execute(query))
+        return sorted(found)
+
+    def client_books(self, network: int) -> list[int]:
+        query = select(books.c.id).where(books.c.network == network, books.c.kind != "directory")
+        return list(self.connection.scalars(query.order_by(books.c.id)))
+
+    def take_numbers(self, book: int, count: int) -> int:
+        values = {"seq": books.c.seq + count, **({"modified": self.now} if count else {})}
+        statement = update(books).where(books.c.id == book).values(values).returning(books.c.seq)
+        last = self.connection.execute(statement).scalar()
+        if last is None:
+            raise NotFound("There is no such address book any more.")
+        return int(last)
+
+    def prune(self, before: int) -> int:
+        old = tombstones.c.deleted < before
+        highest = select(tombstones.c.book, func.max(tombstones.c.seq)).where(old).group_by(tombstones.c.book)
+        for book, seq in self.connection.execute(highest.order_by(tombstones.c.book)).all():
+            statement = update(books).where(books.c.id == book, books.c.floor < seq).values(floor=seq)
+            self.connection.execute(statement)
+        return self.connection.execute(delete(tombstones).where(old)).rowcount

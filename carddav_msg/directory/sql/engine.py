@@ -1,0 +1,108 @@
+"""Opening the database: SQLite in WAL mode, or PostgreSQL; one pool for reads in autocommit, one for transactions."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError, OperationalError
+
+from carddav_msg.errors import AlreadyExists, ConfigurationError, Unavailable
+
+BUSY_SECONDS = 10
+_RETRYABLE = ("40001", "40P01")  # serialization_failure, deadlock_detected
+
+
+class Conflict(Unavailable):
+    """A deadlock or a serialisation failure: the same transaction may succeed when it is run again."""
+
+
+def database_url(text: str) -> URL:
+    """The URL with the driver we ship; ConfigurationError for databases we don't run on."""
+    try:
+        url = make_url(text)
+    except ArgumentError:
+        raise ConfigurationError(
+            ["database_url: is not a SQLAlchemy URL such as sqlite:///var/carddav-msg.db."]
+        ) from None
+    if url.get_backend_name() == "postgresql":
+        return url.set(drivername="postgresql+psycopg")
+    if url.get_backend_name() != "sqlite":
+        raise ConfigurationError(
+            [f"database_url: {url.get_backend_name()} is not supported; use sqlite or postgresql."]
+        )
+    if not url.database or url.database == ":memory:":
+        raise ConfigurationError(["database_url: SQLite needs a file, such as sqlite:///var/carddav-msg.db."])
+    return url
+
+
+def is_new(text: str) -> bool:
+    """True for a SQLite database whose file does not exist yet or is empty."""
+    url = database_url(text)
+    if url.get_backend_name() != "sqlite":
+        return False
+    path = Path(str(url.database))
+    return not path.exists() or path.stat().st_size == 0
+
+
+def open_engines(text: str) -> tuple[Engine, Engine]:
+    """(reads, writes): nothing is connected yet, so both survive a fork."""
+    url = database_url(text)
+    try:
+        if url.get_backend_name() == "sqlite":
+            Path(str(url.database)).parent.mkdir(parents=True, exist_ok=True)
+            reads, writes = (_create(url) for _ in range(2))
+            for engine in (reads, writes):
+                event.listen(engine, "connect", _configure_sqlite)
+            event.listen(writes, "begin", _begin_immediate)
+            return reads, writes
+        lock = {"options": f"-c lock_timeout={BUSY_SECONDS * 1000}"}
+        return _create(url, isolation_level="AUTOCOMMIT"), _create(url, connect_args=lock)
+    except (ImportError, NoSuchModuleError):
+        raise ConfigurationError(
+            ["database_url: the PostgreSQL driver is not installed; install carddav-msg[postgresql]."]
+        ) from None
+
+
+def _create(url: URL, **options: Any) -> Engine:
+    # hide_parameters: values of a failed statement (names, hashes) belong in no log.
+    return create_engine(url, pool_size=16, max_overflow=16, hide_parameters=True, **options)
+
+
+def _configure_sqlite(connection: sqlite3.Connection, _record: object) -> None:
+    connection.isolation_level = None  # transactions begin where we say so, see _begin_immediate
+    connection.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")  # an answered PUT survives a power cut
+    connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _begin_immediate(connection: Any) -> None:
+    """Takes the write lock at the start: a read lock that wants to become one later could only fail."""
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turns the database's errors into ours; the text of a statement or its values never gets out."""
+    try:
+        yield
+    except IntegrityError as error:
+        raise AlreadyExists("A name or key is taken already.") from error
+    except OperationalError as error:
+        raise _unavailable(error.orig) from error
+    except DBAPIError as error:
+        if error.connection_invalidated:
+            raise _unavailable(error.orig) from error
+        raise
+
+
+def _unavailable(cause: BaseException | None) -> Unavailable:
+    if getattr(cause, "sqlstate", None) in _RETRYABLE:
+        return Conflict("The database found a conflict with another change.", retry_after=1)
+    return Unavailable(f"The database can't answer now ({type(cause).__name__}).")

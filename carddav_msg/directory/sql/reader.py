@@ -1,0 +1,230 @@
+"""Reads for administration and sign-in, and the directory itself: `SqlDirectory` implements the port."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Select, func, literal, or_, select
+from sqlalchemy.exc import DBAPIError
+
+from carddav_msg.directory.rows import (
+    Credentials,
+    DirectoryBook,
+    GrantRow,
+    SharedBook,
+    UserWithSecrets,
+)
+from carddav_msg.directory.sql import codec
+from carddav_msg.directory.sql.engine import Conflict, open_engines, translated
+from carddav_msg.directory.sql.hot import SqlHotReads
+from carddav_msg.directory.sql.migrate import schema_problem
+from carddav_msg.directory.sql.schema import (
+    book_members,
+    books,
+    cards,
+    credentials,
+    grants,
+    keys,
+    meta,
+    network_aliases,
+    network_cloud_ids,
+    network_domains,
+    networks,
+    user_aliases,
+    users,
+)
+from carddav_msg.directory.sql.writer import SqlTransaction
+from carddav_msg.domain.identifiers import fold
+from carddav_msg.domain.network import Network
+from carddav_msg.domain.user import User
+from carddav_msg.errors import Unavailable
+
+T = TypeVar("T")
+_TRIES = 5
+
+
+class SqlDirectory(SqlHotReads):
+    """The directory on a SQL database. Opening connects to nothing; threads share one object, processes don't."""
+
+    def __init__(self, url: str) -> None:
+        self._reads, self._writes = open_engines(url)
+        super().__init__(self._reads)
+
+    @contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        with translated(), self._reads.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[SqlTransaction]:
+        with translated(), self._writes.begin() as connection:
+            yield SqlTransaction(connection, time.time_ns() // 1000)
+
+    def transact(self, work: Callable[[SqlTransaction], T]) -> T:
+        for attempt in range(_TRIES):
+            try:
+                with self.write() as transaction:
+                    return work(transaction)
+            except Conflict:
+                if attempt == _TRIES - 1:
+                    raise
+                time.sleep(random.uniform(0.005, 0.05) * 2**attempt)  # noqa: S311  # a pause, not a secret
+        raise AssertionError("unreachable")
+
+    def close(self) -> None:
+        self._reads.dispose()
+        self._writes.dispose()
+
+    def networks(self) -> list[Network]:
+        with self._reading() as connection:
+            return read_networks(connection, select(networks).order_by(networks.c.network_key))
+
+    def network(self, network_id: str) -> Network | None:
+        key = fold(network_id)
+        by_alias = select(network_aliases.c.network).where(network_aliases.c.alias_key == key)
+        query = (
+            select(networks)
+            .where(or_(networks.c.network_key == key, networks.c.id.in_(by_alias)))
+            .order_by(networks.c.network_key == key)
+        )
+        with self._reading() as connection:
+            found = read_networks(connection, query)
+        return found[-1] if found else None
+
+    def user(self, network: int, name: str) -> User | None:
+        key = fold(name)
+        by_alias = select(user_aliases.c.user).where(user_aliases.c.network == network, user_aliases.c.alias_key == key)
+        query = (
+            select(users)
+            .where(users.c.network == network, or_(users.c.cloud_username_key == key, users.c.id.in_(by_alias)))
+            .order_by((users.c.cloud_username_key == key).desc())
+        )
+        with self._reading() as connection:
+            row = connection.execute(query).first()
+        return codec.user_of(row) if row else None
+
+    def users(self, network: int, after: str, limit: int) -> list[User]:
+        query = (
+            select(users)
+            .where(users.c.network == network, users.c.cloud_username_key > fold(after))
+            .order_by(users.c.cloud_username_key)
+            .limit(limit)
+        )
+        with self._reading() as connection:
+            return [codec.user_of(row) for row in connection.execute(query)]
+
+    def with_secrets(self, user: int) -> UserWithSecrets | None:
+        query = (
+            select(users, credentials.c.password_hash, credentials.c.secret_version, credentials.c.sip_password)
+            .outerjoin(credentials, credentials.c.user == users.c.id)
+            .where(users.c.id == user)
+        )
+        with self._reading() as connection:
+            row = connection.execute(query).first()
+        if row is None:
+            return None
+        secrets = Credentials(row.password_hash or "", row.secret_version or 0, row.sip_password)
+        return UserWithSecrets(codec.user_of(row), secrets)
+
+    def directory_books(self, network: int) -> list[DirectoryBook]:
+        with self._reading() as connection:
+            return read_directory_books(connection, network)
+
+    def shared_books(self, network: int) -> list[SharedBook]:
+        count = select(func.count()).where(cards.c.book == books.c.id).scalar_subquery()
+        query = (
+            select(books, count.label("cards"))
+            .where(books.c.network == network, books.c.kind == "shared")
+            .order_by(books.c.slug)
+        )
+        members = (
+            select(book_members.c.book, users.c.cloud_username, book_members.c.access)
+            .join(users, users.c.id == book_members.c.user)
+            .where(users.c.network == network)
+            .order_by(users.c.cloud_username_key)
+        )
+        with self._reading() as connection:
+            by_book: dict[int, list[tuple[str, str]]] = {}
+            for book, name, access in connection.execute(members):
+                by_book.setdefault(book, []).append((name, access))
+            return [
+                SharedBook(
+                    book=row.id,
+                    network=network,
+                    slug=row.slug,
+                    display_name=row.display_name,
+                    description=row.description,
+                    everyone=row.everyone,
+                    members=tuple(by_book.get(row.id, ())),
+                    cards=row.cards,
+                )
+                for row in connection.execute(query)
+            ]
+
+    def grants(self, network: int | None) -> list[GrantRow]:
+        scopes = networks.alias("scopes")
+        query = (
+            select(
+                networks.c.network_id,
+                users.c.cloud_username,
+                grants.c.role,
+                func.coalesce(scopes.c.network_id, literal("*")),
+            )
+            .select_from(
+                grants.join(users, users.c.id == grants.c.user)
+                .join(networks, networks.c.id == users.c.network)
+                .outerjoin(scopes, scopes.c.id == grants.c.scope)
+            )
+            .order_by(networks.c.network_key, users.c.cloud_username_key, grants.c.role)
+        )
+        if network is not None:
+            query = query.where(grants.c.scope.in_([0, network]))
+        with self._reading() as connection:
+            return [GrantRow(*row) for row in connection.execute(query)]
+
+    def key_checks(self) -> dict[str, tuple[str, str]]:
+        with self._reading() as connection:
+            return {row.key_id: (row.purpose, row.check_value) for row in connection.execute(select(keys))}
+
+    def meta(self, name: str) -> str | None:
+        with self._reading() as connection:
+            return connection.execute(select(meta.c.value).where(meta.c.name == name)).scalar()
+
+    def ready(self) -> str:
+        try:
+            with self._reading() as connection:
+                return schema_problem(connection)
+        except (Unavailable, DBAPIError) as error:
+            return f"The database does not answer ({type(error).__name__})."
+
+
+def read_networks(connection: Connection, query: Select[Any]) -> list[Network]:
+    """Networks of a query over the table, with their domains and Cloud IDs."""
+    rows = connection.execute(query).all()
+    ids = [row.id for row in rows]
+    domains = _by_network(connection, network_domains, network_domains.c.domain, ids)
+    cloud_ids = _by_network(connection, network_cloud_ids, network_cloud_ids.c.cloud_id, ids)
+    return [codec.network_of(row, domains.get(row.id, ()), cloud_ids.get(row.id, ())) for row in rows]
+
+
+def read_directory_books(connection: Connection, network: int) -> list[DirectoryBook]:
+    """The views of a network, the first made first."""
+    query = select(books.c.id, books.c.view, books.c.rule).where(
+        books.c.network == network, books.c.kind == "directory"
+    )
+    return [
+        DirectoryBook(row.id, row.view, codec.view_of(row.rule))
+        for row in connection.execute(query.order_by(books.c.id))
+    ]
+
+
+def _by_network(connection: Connection, table: Any, column: Any, ids: Sequence[int]) -> dict[int, list[str]]:
+    found: dict[int, list[str]] = {}
+    for some in codec.chunks(ids):
+        for network, value in connection.execute(select(table.c.network, column).where(table.c.network.in_(some))):
+            found.setdefault(network, []).append(value)
+    return found

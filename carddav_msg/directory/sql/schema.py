@@ -1,0 +1,282 @@
+"""Tables. `user`, `network`, `book` and `card` in a column name are rows of those tables; times are microseconds UTC.
+
+Text is compared bytewise on both databases (`COLLATE "C"` on PostgreSQL, SQLite's BINARY), so that paging by a text
+means the same; what is looked up without regard to case has a folded `…_key` column beside it.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    UniqueConstraint,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+Row = BigInteger().with_variant(Integer, "sqlite")
+Text = String().with_variant(String(collation="C"), "postgresql")
+
+
+def _text(name: str, default: str | None = "") -> Column[str]:
+    if default is None:
+        return Column(name, Text, nullable=True)
+    return Column(name, Text, nullable=False, server_default=default)
+
+
+def _flag(name: str) -> Column[bool]:
+    return Column(name, Boolean, nullable=False)
+
+
+def _number(name: str, default: int = 0) -> Column[int]:
+    return Column(name, BigInteger, nullable=False, server_default=str(default))
+
+
+def _of(name: str, table: str, *, nullable: bool = False) -> Column[int]:
+    return Column(name, Row, ForeignKey(f"{table}.id", ondelete="CASCADE"), nullable=nullable)
+
+
+networks = Table(
+    "networks",
+    metadata,
+    Column("id", Row, primary_key=True),
+    _text("network_id"),
+    _text("network_key"),
+    _text("effective_id"),
+    _text("effective_key"),
+    _text("name"),
+    _text("sip_host"),
+    _text("sip_host_key"),
+    _text("country"),
+    _flag("single_tenant"),
+    _flag("staff"),
+    _flag("auto_link"),
+    _flag("omit_network_id"),
+    _text("account", "{}"),
+    _number("changed"),
+    UniqueConstraint("network_key"),
+    UniqueConstraint("effective_key"),
+    Index(None, "sip_host_key"),
+)
+
+network_domains = Table(
+    "network_domains", metadata, Column("domain", Text, primary_key=True), _of("network", "networks")
+)
+
+network_cloud_ids = Table(
+    "network_cloud_ids",
+    metadata,
+    Column("cloud_id", Text, nullable=False),
+    _of("network", "networks"),
+    PrimaryKeyConstraint("cloud_id", "network"),
+)
+
+network_aliases = Table(
+    "network_aliases", metadata, Column("alias_key", Text, primary_key=True), _of("network", "networks")
+)
+
+users = Table(
+    "users",
+    metadata,
+    Column("id", Row, primary_key=True),
+    _of("network", "networks"),
+    _text("uid"),
+    _text("external_id", None),
+    _text("cloud_username"),
+    _text("cloud_username_key"),
+    _text("sip_username"),
+    _text("sip_username_key", None),
+    _text("display_name"),
+    _text("profile", "{}"),
+    _text("sms_numbers", "[]"),
+    _flag("enabled"),
+    _flag("listed"),
+    _flag("messaging"),
+    Column("view", Row, nullable=False),
+    _number("session_epoch", 1),
+    _number("changed"),
+    UniqueConstraint("uid"),
+    UniqueConstraint("network", "cloud_username_key"),
+    UniqueConstraint("network", "sip_username_key"),
+    UniqueConstraint("network", "external_id"),
+)
+
+user_aliases = Table(
+    "user_aliases",
+    metadata,
+    _of("network", "networks"),
+    Column("alias_key", Text, nullable=False),
+    _of("user", "users"),
+    PrimaryKeyConstraint("network", "alias_key"),
+    Index(None, "user"),
+)
+
+credentials = Table(
+    "credentials",
+    metadata,
+    Column("user", Row, ForeignKey("users.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    _text("password_hash"),
+    _number("secret_version", 1),
+    Column("sip_password", LargeBinary, nullable=True),
+)
+
+grants = Table(
+    "grants",
+    metadata,
+    _of("user", "users"),
+    _text("role"),
+    _number("scope"),  # the row of a network, 0 = all networks
+    PrimaryKeyConstraint("user", "role", "scope"),
+    Index(None, "scope"),
+)
+
+devices = Table(
+    "devices",
+    metadata,
+    _of("user", "users"),
+    Column("device", Text, nullable=False),
+    _number("first_seen"),
+    _number("last_seen"),
+    _flag("revoked"),
+    PrimaryKeyConstraint("user", "device"),
+)
+
+books = Table(
+    "books",
+    metadata,
+    Column("id", Row, primary_key=True),
+    _of("network", "networks"),
+    _text("kind"),
+    _number("owner"),  # the row of a user, 0 = the network's
+    _text("slug"),
+    _text("view"),  # the name of the view that a directory book is
+    _text("rule", "{}"),  # JSON: departments, hidden fields (directory books)
+    _text("display_name"),
+    _text("description"),
+    _text("color"),
+    _text("everyone"),  # what all users of the network may do: "", "read", "write"
+    _number("epoch", 1),
+    _number("seq"),
+    _number("floor"),
+    _number("modified"),
+    _number("render_version"),
+    UniqueConstraint("network", "slug", "owner", "view"),
+    Index(None, "owner"),
+)
+
+book_members = Table(
+    "book_members",
+    metadata,
+    _of("book", "books"),
+    _of("user", "users"),
+    _text("access"),
+    PrimaryKeyConstraint("book", "user"),
+    Index(None, "user"),
+)
+
+cards = Table(
+    "cards",
+    metadata,
+    Column("id", Row, primary_key=True),
+    _of("book", "books"),
+    Column("href", Text, nullable=False),
+    Column("uid", Text, nullable=False),
+    Column("etag", Text, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("user", Row, ForeignKey("users.id", ondelete="SET NULL"), nullable=True),
+    Column("modified", BigInteger, nullable=False),
+    Column("size", BigInteger, nullable=False),  # octets of the text
+    Column("fn_key", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("fragment", Text, nullable=False),
+    UniqueConstraint("book", "href"),
+    UniqueConstraint("book", "uid"),
+    Index("ix_cards_changes", "book", "seq", "href", "etag"),
+    Index(None, "user"),
+)
+
+tombstones = Table(
+    "tombstones",
+    metadata,
+    _of("book", "books"),
+    Column("href", Text, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("deleted", BigInteger, nullable=False),
+    PrimaryKeyConstraint("book", "href"),
+    Index(None, "book", "seq"),
+)
+
+card_keys = Table(
+    "card_keys",
+    metadata,
+    _of("network", "networks"),
+    Column("kind", Text, nullable=False),
+    Column("key", Text, nullable=False),
+    _of("card", "cards"),
+    PrimaryKeyConstraint("network", "kind", "key", "card"),
+    Index(None, "card"),
+)
+
+user_keys = Table(
+    "user_keys",
+    metadata,
+    _of("network", "networks"),
+    Column("kind", Text, nullable=False),
+    Column("key", Text, nullable=False),
+    _of("user", "users"),
+    PrimaryKeyConstraint("network", "kind", "key", "user"),
+    Index(None, "user"),
+)
+
+photos = Table(
+    "photos",
+    metadata,
+    Column("digest", Text, primary_key=True),  # unguessable; the path under /avatars/
+    Column("content_key", Text, nullable=False),
+    Column("media_type", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    UniqueConstraint("content_key"),
+)
+
+keys = Table(
+    "keys",
+    metadata,
+    Column("key_id", Text, primary_key=True),
+    Column("purpose", Text, nullable=False),
+    Column("check_value", Text, nullable=False),
+)
+
+meta = Table("meta", metadata, Column("name", Text, primary_key=True), Column("value", Text, nullable=False))
+
+staging = Table(
+    "staging",
+    metadata,
+    Column("run", Text, nullable=False),
+    Column("line", BigInteger, nullable=False),
+    Column("network", Row, nullable=False),
+    Column("user_key", Text, nullable=False),
+    Column("external_id", Text, nullable=True),
+    Column("sip_username_key", Text, nullable=True),
+    Column("values", Text, nullable=False),  # JSON of the row without passwords
+    Column("sealed_password", LargeBinary, nullable=True),  # under a key that lives only in the importing process
+    Column("password_hash", Text, nullable=True),
+    Column("sip_password", LargeBinary, nullable=True),
+    PrimaryKeyConstraint("run", "line"),
+    UniqueConstraint("run", "network", "user_key"),
+)

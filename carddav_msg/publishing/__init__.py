@@ -1,0 +1,1 @@
+"""Write once: something changed, so cards, numbers, tombstones and links follow in the same transaction."""

@@ -1,0 +1,124 @@
+"""A client's card changed: kept as written, with the messaging identity that the server gives it (DESIGN §1)."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from dataclasses import dataclass
+
+from carddav_msg.directory.port import Transaction
+from carddav_msg.directory.rows import StoredCard
+from carddav_msg.domain.access import Book, BookKind
+from carddav_msg.domain.contact import MessagingIdentity, identity_of
+from carddav_msg.domain.identifiers import fold
+from carddav_msg.domain.matchkeys import match_keys
+from carddav_msg.domain.network import Network
+from carddav_msg.domain.preconditions import Preconditions
+from carddav_msg.domain.user import User
+from carddav_msg.errors import Forbidden, NotFound, UidConflict
+from carddav_msg.formats.vcard.card import Card, parse, with_uid
+from carddav_msg.formats.vcard.contentlines import scan
+from carddav_msg.formats.vcard.read import profile_of, sip_of
+from carddav_msg.publishing.renderer import Renderer
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What became of a PUT: `etag` is None when what is served differs from what was written (RFC 6352 §6.3.2.3)."""
+
+    created: bool
+    etag: str | None
+
+
+def put_card(
+    transaction: Transaction,
+    renderer: Renderer,
+    book: Book,
+    href: str,
+    body: bytes,
+    preconditions: Preconditions,
+    *,
+    max_size: int,
+) -> Stored:
+    """Stores a card in a shared or personal book. The same bytes again change nothing and take no number.
+
+    Raises CardError, PreconditionFailed, Forbidden (a messaging identity that is not the writer's to give).
+    """
+    card = parse(body, max_size=max_size)
+    network = transaction.lock_network(book.network, exclusive=False)
+    last = transaction.take_numbers(book.id, 0)
+    old = transaction.stored_card(book.id, href)
+    preconditions.check(old.etag if old else None)
+    if not card.uid:
+        card = with_uid(card, old.uid if old else str(uuid.uuid4()))
+    taken = transaction.href_of_uid(book.id, card.uid)
+    if taken is not None and taken != href:
+        raise UidConflict(taken)
+    user = _stands_for(transaction, renderer, network, book, card, old)
+    before = old or StoredCard(0, href, card.uid, "", 0, 0, "", "")
+    blank = StoredCard(before.id, href, card.uid, before.etag, user.id if user else 0, before.modified, before.text, "")
+    identity = identity_of(user, network) if user else None
+    after = renderer.client_card(blank, card.text, identity, transaction.now, transaction.save_photo)
+    etag = after.etag if after.text.encode() == body else None
+    if old and (after.text, after.user) == (old.text, old.user):
+        return Stored(False, etag)
+    last = transaction.take_numbers(book.id, 1)
+    transaction.save_cards(book.id, [after], last)
+    lines = scan(after.text)
+    transaction.save_card_keys(network.id, book.id, href, match_keys(profile_of(lines), [sip_of(lines)]))
+    return Stored(old is None, etag)
+
+
+def delete_card(transaction: Transaction, book: Book, href: str, preconditions: Preconditions) -> None:
+    """Deletes a card and leaves a tombstone; NotFound when there is none, PreconditionFailed."""
+    transaction.lock_network(book.network, exclusive=False)
+    last = transaction.take_numbers(book.id, 1)
+    old = transaction.stored_card(book.id, href)
+    preconditions.check(old.etag if old else None)
+    if old is None:
+        raise NotFound("There is no such card.")
+    transaction.delete_cards(book.id, [href], last)
+
+
+def _stands_for(
+    transaction: Transaction, renderer: Renderer, network: Network, book: Book, card: Card, old: StoredCard | None
+) -> User | None:
+    """The user whose identity the card carries from now on.
+
+    A pair the card carries or once carried is kept or dropped silently: a client that syncs an old state is in good
+    faith. A new pair must be that of an enabled, listed user of the network with messaging; another one is dropped in a
+    personal book and refused in a shared one.
+    """
+    linked = _user(transaction, old.user) if old and old.user else None
+    pair = renderer.identity_in(list(card.lines))
+    if pair is None:
+        return linked
+    found = transaction.find_user(network.id, cloud_username=pair.cloud_username)
+    if found and linked and found.id == linked.id:
+        return linked
+    if found and found.listed and _is_identity(pair, found, network):
+        return found
+    if linked and old and renderer.identity_in(scan(old.text)) in (pair, None):
+        return linked
+    if book.kind is BookKind.PERSONAL:
+        return linked
+    log.warning("A card with a messaging identity that no visible user has was refused in book %d.", book.id)
+    raise Forbidden(
+        "write-content",
+        f"{pair.cloud_username!r} in network {pair.network_id!r} is no messaging user of this network's directory.",
+    )
+
+
+def _is_identity(pair: MessagingIdentity, user: User, network: Network) -> bool:
+    """Spelling of the Cloud Username aside (the served card gets the stored one), the pair is the user's."""
+    own = identity_of(user, network)
+    return (
+        own is not None and fold(own.cloud_username) == fold(pair.cloud_username) and own.network_id == pair.network_id
+    )
+
+
+def _user(transaction: Transaction, row: int) -> User | None:
+    found = transaction.users_by_id([row])
+    return found[0] if found else None

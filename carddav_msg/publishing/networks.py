@@ -1,0 +1,97 @@
+"""A network changed, or the way cards are rendered: everything that follows from it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from carddav_msg.directory.port import Directory, Transaction
+from carddav_msg.domain.access import DIRECTORY_SLUG, Book, BookKind
+from carddav_msg.domain.contact import View
+from carddav_msg.domain.network import Network, effective_id
+from carddav_msg.errors import InvalidValue
+from carddav_msg.publishing.renderer import Renderer
+from carddav_msg.publishing.users import BATCH, publish_client_cards, publish_users
+
+DEFAULT_VIEW = "everyone"
+FINGERPRINT = "render_fingerprint"
+
+
+def add_network(transaction: Transaction, network: Network) -> Network:
+    """Stores a new network with its first view; `effective_id` is filled in here."""
+    stored = transaction.add_network(_effective(network))
+    book = Book(
+        id=0,
+        network=stored.id,
+        kind=BookKind.DIRECTORY,
+        slug=DIRECTORY_SLUG,
+        display_name=stored.name or stored.network_id,
+        owner=0,
+        access="",
+        epoch=1,
+        seq=0,
+        floor=0,
+    )
+    transaction.add_book(book, view=DEFAULT_VIEW, rule=View())
+    return stored
+
+
+def save_network(transaction: Transaction, renderer: Renderer, network: Network, old: Network) -> Network:
+    """Stores a changed network that the caller has locked; when its users' cards say something else now, so do they.
+
+    An old `network_id` stays as an alias for logins and paths, never on the wire.
+    """
+    changed = _effective(network)
+    transaction.save_network(changed)
+    if changed.network_id != old.network_id:
+        transaction.add_network_alias(changed.id, old.network_id)
+    if (changed.effective_id, changed.sip_host) != (old.effective_id, old.sip_host):
+        publish_network(transaction, renderer, changed)
+    return changed
+
+
+def remove_network(transaction: Transaction, network: Network) -> None:
+    """Removes a network that has no users; InvalidValue while it has some."""
+    if transaction.users_after(network.id, 0, 1):
+        raise InvalidValue("network", f"{network.network_id!r} still has users; remove or move them first.")
+    transaction.remove_network(network.id)
+
+
+def publish_network(transaction: Transaction, renderer: Renderer, network: Network) -> int:
+    """Brings every card of a network's users up to date, page by page; returns how many changed."""
+    changed, after = 0, 0
+    while users := transaction.users_after(network.id, after, BATCH):
+        changed += publish_users(transaction, renderer, network, users)
+        after = users[-1].id
+    return changed
+
+
+def rebuild(directory: Directory, renderer: Renderer) -> int:
+    """Renders every card again, network by network, renumbering only those whose bytes differ; returns how many did."""
+    changed = 0
+    for network in directory.networks():
+
+        def work(transaction: Transaction, row: int = network.id) -> int:
+            locked = transaction.lock_network(row, exclusive=True)
+            return publish_network(transaction, renderer, locked) + _render_client_cards(transaction, renderer, locked)
+
+        changed += directory.transact(work)
+    directory.transact(lambda transaction: transaction.save_meta(FINGERPRINT, renderer.fingerprint))
+    return changed
+
+
+def _render_client_cards(transaction: Transaction, renderer: Renderer, network: Network) -> int:
+    changed = 0
+    for book in transaction.client_books(network.id):
+        after = 0
+        while cards := transaction.cards_after(book, after, BATCH):
+            users: dict[int, User] = {
+                user.id: user for user in transaction.users_by_id([c.user for c in cards if c.user])
+            }
+            changed += publish_client_cards(transaction, renderer, network, book, cards, users)
+            after = cards[-1].id
+    return changed
+
+
+def _effective(network: Network) -> Network:
+    wire = effective_id(network.network_id, single_tenant=network.single_tenant, cloud_ids=network.cloud_ids)
+    return replace(network, effective_id=wire)

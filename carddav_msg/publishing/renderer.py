@@ -1,0 +1,90 @@
+"""What the directory serves of a user or of a client's card, as text. Pure: the caller brings what it needs."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from carddav_msg.directory.rows import StoredCard
+from carddav_msg.domain.contact import Contact, MessagingIdentity
+from carddav_msg.domain.identifiers import fold
+from carddav_msg.domain.user import Photo
+from carddav_msg.formats import contacts_json
+from carddav_msg.formats.vcard.contentlines import ContentLine, scan
+from carddav_msg.formats.vcard.identity import IdentityNames, identity_in, with_identity
+from carddav_msg.formats.vcard.read import photo_bytes_of, profile_of, sip_of, urls_of
+from carddav_msg.formats.vcard.render import render
+
+KeepPhoto = Callable[[str, bytes], str]
+
+RENDER_VERSION = 1
+"""Rises with every change of this code that changes a served byte."""
+
+
+@dataclass(frozen=True, slots=True)
+class Renderer:
+    """Renders cards; `names` are the identity properties, `public_url` is where photos are served."""
+
+    names: IdentityNames
+    public_url: str
+    checksum: bool
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes whenever the same rows would be rendered to other bytes."""
+        text = f"{RENDER_VERSION}\0{self.names!r}\0{self.public_url}\0{self.checksum}"
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def directory_card(
+        self, contact: Contact, old: StoredCard, photo: tuple[str, bytes] | None, now: int
+    ) -> StoredCard:
+        """The directory card of a contact. `old` (id 0: a new one) gives href, UID and, when nothing changed, REV."""
+
+        def text_at(modified: int) -> str:
+            return render(contact, uid=old.uid, rev=modified, names=self.names, photo=photo, public_url=self.public_url)
+
+        text = text_at(old.modified)
+        modified = old.modified
+        if text != old.text:
+            text, modified = text_at(now), now
+        fragment = contacts_json.fragment(contact, public_url=self.public_url, checksum=self.checksum)
+        return replace(
+            old,
+            etag=etag_of(text),
+            modified=modified,
+            text=text,
+            fragment=fragment,
+            fn_key=fold(contact.profile.display_name),
+        )
+
+    def client_card(
+        self, old: StoredCard, text: str, identity: MessagingIdentity | None, now: int, keep_photo: KeepPhoto
+    ) -> StoredCard:
+        """A client's card with the identity the server gives it; `modified` moves only when the bytes do.
+
+        A photo inside the card is handed to `keep_photo`, which returns the digest it is served under.
+        """
+        served = with_identity(text, identity, self.names)
+        lines = scan(served)
+        profile = profile_of(lines)
+        if photo := photo_bytes_of(lines):
+            profile = replace(profile, photo=Photo(digest=keep_photo(*photo)))
+        contact = Contact(old.uid, profile, identity, sip_of(lines), urls_of(lines))
+        return replace(
+            old,
+            etag=etag_of(served),
+            modified=old.modified if served == old.text else now,
+            text=served,
+            fragment=contacts_json.fragment(contact, public_url=self.public_url, checksum=self.checksum),
+            fn_key=fold(profile.display_name),
+        )
+
+    def identity_in(self, lines: list[ContentLine]) -> MessagingIdentity | None:
+        """The pair that a client's card carries."""
+        return identity_in(lines, self.names)
+
+
+def etag_of(text: str) -> str:
+    """The strong entity tag of served text, with its quotes (RFC 9110 §8.8.3)."""
+    return f'"{hashlib.blake2b(text.encode(), digest_size=16).hexdigest()}"'

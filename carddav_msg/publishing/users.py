@@ -1,0 +1,150 @@
+"""A user changed: the directory cards in every view, and the cards elsewhere that stand for the user."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from carddav_msg.directory.port import Transaction
+from carddav_msg.directory.rows import DirectoryBook, StoredCard
+from carddav_msg.domain.contact import contact_of, identity_of, sip_address
+from carddav_msg.domain.matchkeys import match_keys
+from carddav_msg.domain.network import Network
+from carddav_msg.domain.user import User
+from carddav_msg.errors import AlreadyExists
+from carddav_msg.publishing.renderer import Renderer
+
+BATCH = 500
+
+
+def new_uid() -> str:
+    """A UID for a user's directory card."""
+    return str(uuid.uuid4())
+
+
+def add_users(transaction: Transaction, renderer: Renderer, network: Network, users: Sequence[User]) -> list[User]:
+    """Stores new users of a locked network and publishes them; an empty `uid` or `view` gets its default.
+
+    Raises AlreadyExists naming every clash with a user there is.
+    """
+    views = transaction.directory_books(network.id)
+    named = [
+        replace(user, network=network.id, uid=user.uid or new_uid(), view=user.view or views[0].book) for user in users
+    ]
+    _check_names(transaction, network, named)
+    stored = transaction.add_users(named)
+    transaction.save_user_keys([(user, _keys(user, network)) for user in stored])
+    _publish(transaction, renderer, network, stored, views)
+    return stored
+
+
+def save_users(transaction: Transaction, renderer: Renderer, network: Network, users: Sequence[User]) -> None:
+    """Stores changed users of a locked network and publishes them again; cards whose bytes stay keep their numbers."""
+    _check_names(transaction, network, users)
+    transaction.save_users(users)
+    transaction.save_user_keys([(user, _keys(user, network)) for user in users])
+    publish_users(transaction, renderer, network, users)
+
+
+def remove_user(transaction: Transaction, renderer: Renderer, network: Network, user: User) -> None:
+    """Removes a user with the personal books; cards elsewhere lose the identity and stay as ordinary contacts."""
+    publish_users(transaction, renderer, network, [replace(user, enabled=False)])
+    transaction.remove_user(user.id)
+
+
+def publish_users(transaction: Transaction, renderer: Renderer, network: Network, users: Sequence[User]) -> int:
+    """Brings every card of these users up to date; returns how many cards changed, came or went."""
+    changed = _publish(transaction, renderer, network, users, transaction.directory_books(network.id))
+    by_id = {user.id: user for user in users}
+    for book, _ in transaction.linked_books(list(by_id)):
+        cards = transaction.cards_of_users(book, list(by_id))
+        changed += publish_client_cards(transaction, renderer, network, book, cards, by_id)
+    return changed
+
+
+def publish_client_cards(
+    transaction: Transaction,
+    renderer: Renderer,
+    network: Network,
+    book: int,
+    cards: Sequence[StoredCard],
+    users: Mapping[int, User],
+) -> int:
+    """Brings clients' cards of one book up to date with the users they stand for; returns how many changed."""
+    new = [
+        renderer.client_card(
+            card,
+            card.text,
+            identity_of(users[card.user], network) if card.user else None,
+            transaction.now,
+            transaction.save_photo,
+        )
+        for card in cards
+    ]
+    return save_changed(transaction, book, cards, new)
+
+
+def save_changed(transaction: Transaction, book: int, old: Sequence[StoredCard], new: Sequence[StoredCard]) -> int:
+    """Stores those of the new cards that are served differently from the old ones; returns how many."""
+    changed = [after for before, after in zip(old, new, strict=True) if _served(before) != _served(after)]
+    if changed:
+        transaction.save_cards(book, changed, transaction.take_numbers(book, len(changed)))
+    return len(changed)
+
+
+def _publish(
+    transaction: Transaction,
+    renderer: Renderer,
+    network: Network,
+    users: Sequence[User],
+    views: Sequence[DirectoryBook],
+) -> int:
+    return sum(
+        _publish_view(transaction, renderer, network, view, batch) for view in views for batch in _batches(users)
+    )
+
+
+def _publish_view(
+    transaction: Transaction, renderer: Renderer, network: Network, view: DirectoryBook, users: Sequence[User]
+) -> int:
+    """The directory cards of some users in one view: two numbers taken at most, one for changes, one for deletions."""
+    stored = {card.user: card for card in transaction.cards_of_users(view.book, [user.id for user in users])}
+    contacts = [(user, contact_of(user, network, view.view)) for user in users]
+    photos = transaction.photos([c.profile.photo.digest for _, c in contacts if c and c.profile.photo.digest])
+    changed, gone = [], []
+    for user, contact in contacts:
+        old = stored.get(user.id)
+        if contact is not None:
+            before = old or _new_card(user)
+            after = renderer.directory_card(contact, before, photos.get(contact.profile.photo.digest), transaction.now)
+            if _served(before) != _served(after):
+                changed.append(after)
+        elif old is not None:
+            gone.append(old.href)
+    if changed:
+        transaction.save_cards(view.book, changed, transaction.take_numbers(view.book, len(changed)))
+    if gone:
+        transaction.delete_cards(view.book, gone, transaction.take_numbers(view.book, len(gone)))
+    return len(changed) + len(gone)
+
+
+def _new_card(user: User) -> StoredCard:
+    return StoredCard(0, f"{user.uid}.vcf", user.uid, "", user.id, 0, "", "")
+
+
+def _served(card: StoredCard) -> tuple[str, str]:
+    return card.text, card.fragment
+
+
+def _keys(user: User, network: Network) -> list[tuple[str, str]]:
+    return list(match_keys(user.profile, [sip_address(user, network)]))
+
+
+def _check_names(transaction: Transaction, network: Network, users: Sequence[User]) -> None:
+    if conflicts := transaction.name_conflicts(network.id, users):
+        raise AlreadyExists("\n".join(conflicts))
+
+
+def _batches(users: Sequence[User]) -> list[Sequence[User]]:
+    return [users[start : start + BATCH] for start in range(0, len(users), BATCH)]

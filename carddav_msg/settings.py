@@ -1,0 +1,220 @@
+"""Settings: one frozen object from a TOML file and `CARDDAV_MSG_*` variables, the variables winning.
+
+Each field describes itself: the text beside it is what `config/carddav-msg.toml`, `config show` and the docs say. A
+secret may also be given as a file, by the variable with `_FILE` at its end.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import Field, dataclass, field, fields
+from pathlib import Path
+from typing import Any, Final, get_type_hints
+from urllib.parse import urlsplit
+
+from carddav_msg.errors import ConfigurationError
+
+PREFIX: Final = "CARDDAV_MSG_"
+CONFIG_VARIABLE: Final = "CARDDAV_MSG_CONFIG"
+MASK: Final = "********"
+
+
+def _setting(default: Any, doc: str, *, secret: bool = False, minimum: int | None = None) -> Any:
+    return field(default=default, metadata={"doc": doc, "secret": secret, "minimum": minimum})
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything an operator may choose. Times are seconds, sizes bytes, unless the text says otherwise."""
+
+    database_url: str = _setting(
+        "sqlite:///var/carddav-msg.db",
+        "Where the directory lives, as a SQLAlchemy URL: sqlite:///FILE or postgresql+psycopg://USER:PASSWORD@HOST/NAME.",
+        secret=True,
+    )
+    keys_file: str = _setting(
+        "var/keys.toml", "The file with the keys, made by `carddav-msg keys init`; keep a copy apart from the database."
+    )
+    keys: str = _setting(
+        "", "The text of the keys file itself, for machines without files; wins over keys_file.", secret=True
+    )
+    public_url: str = _setting(
+        "http://127.0.0.1:8080",
+        "The address of this server as phones see it, without a path; photos are served under it.",
+    )
+    host: str = _setting("127.0.0.1", "The address that `serve` listens on.")
+    port: int = _setting(8080, "The port that `serve` listens on; 0 takes a free one.", minimum=0)
+    workers: int = _setting(2, "Processes that answer requests.", minimum=1)
+    threads: int = _setting(8, "Threads in each process: answers to slow phones go on side by side.", minimum=1)
+    log_level: str = _setting("info", "debug, info, warning or error.")
+    cloud_username_property: str = _setting("X-CLOUD-USERNAME", "The vCard property that carries the Cloud Username.")
+    network_id_property: str = _setting("X-NETWORK-ID", "The vCard property that carries the Network ID.")
+    cloud_username_aliases: tuple[str, ...] = _setting((), "Further property names sent with the Cloud Username.")
+    network_id_aliases: tuple[str, ...] = _setting((), "Further property names sent with the Network ID.")
+    contacts_own_entry: bool = _setting(False, "Send a user's own entry in Web Service Contacts too.")
+    contacts_shared_books: bool = _setting(True, "Send the cards of shared books in Web Service Contacts too.")
+    contacts_checksum: bool = _setting(
+        False, "Send a `checksum` with each contact; the vendor's example for messaging has none (unverified)."
+    )
+    device_credentials: bool = _setting(
+        True, "Return a credential of the device as cloud_password; off: the password that was sent comes back."
+    )
+    auth_any_login: bool = _setting(
+        False,
+        "Let External Authentication accept logins with a network or a domain; chat may then know them by it.",
+    )
+    auth_xml_names: tuple[str, ...] = _setting(
+        ("response", "uri", "numbers", "number"),
+        "Element names of the External Authentication answer: root, SIP URI, list, entry (unverified with the vendor).",
+    )
+    argon2_memory: int = _setting(19_456, "Memory of one password hash in KiB.", minimum=8)
+    argon2_time: int = _setting(2, "Passes of one password hash.", minimum=1)
+    argon2_parallelism: int = _setting(1, "Lanes of one password hash.", minimum=1)
+    verified_for: int = _setting(
+        900, "How long a verified password is remembered in memory, as a keyed digest.", minimum=0
+    )
+    max_body_size: int = _setting(4 * 1024 * 1024, "The largest request body that is read.", minimum=1024)
+    max_card_size: int = _setting(1024 * 1024, "The largest vCard that is kept.", minimum=1024)
+    page_size: int = _setting(1000, "Rows read from the database at a time while an answer is sent.", minimum=1)
+    tombstone_days: int = _setting(400, "How many days deletions are remembered for clients that sync.", minimum=1)
+
+    def masked(self) -> dict[str, object]:
+        """Name → value, with every secret masked; a database URL keeps all but its password."""
+        shown: dict[str, object] = {}
+        for item in fields(self):
+            value = getattr(self, item.name)
+            if item.name == "database_url":
+                value = mask_url(value)
+            elif item.metadata["secret"] and value:
+                value = MASK
+            shown[item.name] = value
+        return shown
+
+
+def load(path: Path | None = None, environ: Mapping[str, str] | None = None) -> Settings:
+    """Settings of a TOML file (default: the one that `CARDDAV_MSG_CONFIG` names) and of the environment.
+
+    Raises ConfigurationError with every problem: unknown keys, wrong types, values out of range, unreadable files.
+    """
+    environ = os.environ if environ is None else environ
+    problems: list[str] = []
+    values: dict[str, Any] = {}
+    if path is None and environ.get(CONFIG_VARIABLE):
+        path = Path(environ[CONFIG_VARIABLE])
+    known = {item.name: item for item in fields(Settings)}
+    types = get_type_hints(Settings)
+    for key, value in _read_file(path, problems).items():
+        if key not in known:
+            problems.append(f"{path}: unknown setting {key!r}.")
+        else:
+            values[key] = _typed(value, types[key], f"{path}: {key}", problems)
+    for name, item in known.items():
+        # keys_file is a setting of its own, so it is not also "the file with the value of keys".
+        text = _from_environment(name, item, environ, problems, secret_files=f"{name}_file" not in known)
+        if text is not None:
+            values[name] = _parsed(text, types[name], PREFIX + name.upper(), problems)
+    for variable in sorted(environ):
+        name = variable.removeprefix(PREFIX).lower()
+        if (
+            variable.startswith(PREFIX)
+            and variable != CONFIG_VARIABLE
+            and name.removesuffix("_file") not in known
+            and name not in known
+        ):
+            problems.append(f"{variable}: unknown setting.")
+    if not problems:
+        settings = Settings(**values)
+        _check(settings, problems)
+    if problems:
+        raise ConfigurationError(problems)
+    return settings
+
+
+def mask_url(url: str) -> str:
+    """A database URL without its password."""
+    parts = urlsplit(url)
+    return url.replace(f":{parts.password}@", f":{MASK}@") if parts.password else url
+
+
+def _read_file(path: Path | None, problems: list[str]) -> Mapping[str, Any]:
+    if path is None:
+        return {}
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        problems.append(f"{path}: can't be read: {error.strerror}.")
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        problems.append(f"{path}: is not TOML: {error}.")
+    return {}
+
+
+def _from_environment(
+    name: str, item: Field[Any], environ: Mapping[str, str], problems: list[str], *, secret_files: bool
+) -> str | None:
+    variable = PREFIX + name.upper()
+    if variable in environ:
+        return environ[variable]
+    file = environ.get(variable + "_FILE") if item.metadata["secret"] and secret_files else None
+    if file is None:
+        return None
+    try:
+        return Path(file).read_text(encoding="utf-8").strip()
+    except OSError as error:
+        problems.append(f"{variable}_FILE: {file} can't be read: {error.strerror}.")
+        return None
+
+
+def _parsed(text: str, kind: object, place: str, problems: list[str]) -> Any:
+    """A value of an environment variable; lists are separated by commas."""
+    if kind is bool:
+        if text.lower() in ("1", "true", "yes", "on", "0", "false", "no", "off"):
+            return text.lower() in ("1", "true", "yes", "on")
+        problems.append(f"{place}: {text!r} is neither true nor false.")
+    elif kind is int:
+        try:
+            return int(text)
+        except ValueError:
+            problems.append(f"{place}: {text!r} is not a whole number.")
+    elif kind is not str:
+        return tuple(filter(None, (part.strip() for part in text.split(","))))
+    return text
+
+
+def _typed(value: Any, kind: object, place: str, problems: list[str]) -> Any:
+    """A value of the TOML file, of the type that the setting has."""
+    if kind is bool or kind is int or kind is str:
+        if type(value) is not kind:
+            problems.append(f"{place}: a {_NAMES[kind]} is needed here.")
+        return value
+    if not (isinstance(value, list) and all(isinstance(part, str) for part in value)):
+        problems.append(f"{place}: a list of texts is needed here.")
+        return value
+    return tuple(value)
+
+
+def _check(settings: Settings, problems: list[str]) -> None:
+    for item in fields(settings):
+        minimum = item.metadata["minimum"]
+        if minimum is not None and getattr(settings, item.name) < minimum:
+            problems.append(f"{item.name}: at least {minimum} is needed.")
+    if settings.log_level.lower() not in ("debug", "info", "warning", "error"):
+        problems.append(f"log_level: {settings.log_level!r} is none of debug, info, warning, error.")
+    public = urlsplit(settings.public_url)
+    if public.scheme not in ("http", "https") or not public.hostname or public.path.strip("/") or public.query:
+        problems.append("public_url: a URL such as https://contacts.example.com, without a path, is needed here.")
+    if len(settings.auth_xml_names) != 4:
+        problems.append("auth_xml_names: four names are needed: root, SIP URI, list, entry.")
+    properties = [settings.cloud_username_property, settings.network_id_property]
+    properties += [*settings.cloud_username_aliases, *settings.network_id_aliases]
+    problems += [
+        f"{name!r}: a vCard extension property begins with X- and has letters, digits and '-'."
+        for name in properties
+        if not (name.upper().startswith("X-") and name.replace("-", "").isalnum() and name.isascii())
+    ]
+    if len({name.upper() for name in properties}) != len(properties):
+        problems.append("cloud_username_property, network_id_property and their aliases must all differ.")
+
+
+_NAMES: Final = {bool: "true or false", int: "whole number", str: "text"}
