@@ -31,7 +31,7 @@ def parse(secret: str) -> DeviceCredential | None:
     if len(parts) != 4 or parts[0] != "d1":
         return None
     try:
-        device = base64.urlsafe_b64decode(parts[2] + "=" * (-len(parts[2]) % 4)).decode()
+        device = base64.b64decode(parts[2] + "=" * (-len(parts[2]) % 4), altchars=b"-_", validate=True).decode()
     except (binascii.Error, ValueError):
         return None
     return DeviceCredential(parts[1], device, parts[3])

@@ -77,9 +77,11 @@ def check_hash(text: str) -> str:
     if scheme is None or not getattr(schemes, scheme).identify(text):
         raise InvalidValue("password_hash", "is not an argon2, bcrypt ($2a/b/y$), sha512-crypt or pbkdf2 hash.")
     try:
-        getattr(schemes, scheme).from_string(text)
+        complete = getattr(schemes, scheme).from_string(text).checksum is not None
     except ValueError:
-        raise InvalidValue("password_hash", f"begins like {scheme} but is not a complete hash.") from None
+        complete = False
+    if not complete:
+        raise InvalidValue("password_hash", f"begins like {scheme} but is not a complete hash.")
     return text
 
 

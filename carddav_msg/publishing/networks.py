@@ -84,9 +84,7 @@ def _render_client_cards(transaction: Transaction, renderer: Renderer, network: 
     for book in transaction.client_books(network.id):
         after = 0
         while cards := transaction.cards_after(book, after, BATCH):
-            users: dict[int, User] = {
-                user.id: user for user in transaction.users_by_id([c.user for c in cards if c.user])
-            }
+            users = {user.id: user for user in transaction.users_by_id([c.user for c in cards if c.user])}
             changed += publish_client_cards(transaction, renderer, network, book, cards, users)
             after = cards[-1].id
     return changed

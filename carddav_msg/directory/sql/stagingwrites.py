@@ -20,15 +20,22 @@ class StagingWrites(Writes):
 
     def stage(self, run: str, rows: Sequence[StagedRow]) -> list[tuple[int, int]]:
         dialect: Any = postgresql if self._locks_rows else sqlite
-        statement = dialect.insert(staging).on_conflict_do_nothing(index_elements=["run", "network", "user_key"])
-        refused = []
-        for row in rows:
-            if not self.connection.execute(statement, {"run": run, **_values(row)}).rowcount:
-                first = select(staging.c.line).where(
-                    staging.c.run == run, staging.c.network == row.network, staging.c.user_key == row.user_key
-                )
-                refused.append((row.line, self.connection.execute(first).scalar_one()))
-        return refused
+        statement = (
+            dialect.insert(staging)
+            .on_conflict_do_nothing(index_elements=["run", "network", "user_key"])
+            .returning(staging.c.line)
+        )
+        stored: set[int] = set()
+        for some in codec.chunks(rows):
+            stored.update(self.connection.scalars(statement, [{"run": run, **_values(row)} for row in some]))
+        return [(row.line, self._staged_as(run, row)) for row in rows if row.line not in stored]
+
+    def _staged_as(self, run: str, row: StagedRow) -> int:
+        """The line of the staged row that has the user of this one."""
+        query = select(staging.c.line).where(
+            staging.c.run == run, staging.c.network == row.network, staging.c.user_key == row.user_key
+        )
+        return int(self.connection.scalars(query).one())
 
     def staged(self, run: str, after: int, limit: int) -> list[StagedRow]:
         query = (

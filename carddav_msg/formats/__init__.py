@@ -1,0 +1,1 @@
+"""The wire formats: pure text to values and back, no input or output."""

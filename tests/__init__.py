@@ -1,0 +1,1 @@
+"""The tests: they mirror the packages; `conftest.py` has the fixtures, `builders.py` fills a directory."""

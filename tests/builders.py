@@ -1,0 +1,66 @@
+"""Fills a directory for a test, through publishing in one transaction: no import, no command line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from carddav_msg.domain.network import Network
+from carddav_msg.domain.user import Profile, User
+from carddav_msg.publishing import networks, users
+
+if TYPE_CHECKING:
+    from carddav_msg.bootstrap import Services
+
+SIP_PASSWORD = "sip-secret"
+
+
+@dataclass(frozen=True, slots=True)
+class NewUser:
+    """A user to add: empty secrets are not stored."""
+
+    user: User
+    password: str = ""
+    sip_password: str = ""
+
+
+def network(network_id: str = "acme", **fields: Any) -> Network:
+    """A network that is not stored yet."""
+    fields.setdefault("name", f"Network {network_id}")
+    return Network(id=0, network_id=network_id, effective_id="", **fields)
+
+
+def new_user(cloud_username: str, *, password: str = "", sip_password: str = "", **fields: Any) -> NewUser:
+    """A user that is not stored yet; `display_name` and other parts of the profile may be given directly."""
+    own = {name: fields.pop(name) for name in list(fields) if name in User.__dataclass_fields__}
+    fields.setdefault("display_name", f"User {cloud_username}")
+    own.setdefault("profile", Profile(**fields) if "profile" not in own else own["profile"])
+    return NewUser(User(id=0, network=0, uid="", cloud_username=cloud_username, **own), password, sip_password)
+
+
+def add_network(services: Services, network_id: str = "acme", **fields: Any) -> Network:
+    """A stored network: `add_network(services, "acme", cloud_ids=("ACMEAPP",), sip_host="sip.example.com")`."""
+    return services.directory.transact(lambda tx: networks.add_network(tx, network(network_id, **fields)))
+
+
+def add_users(services: Services, into: Network, new: Sequence[NewUser]) -> list[User]:
+    """Stored and published users with their secrets, in the order given."""
+
+    def work(tx: Any) -> list[User]:
+        locked = tx.lock_network(into.id, exclusive=True)
+        stored = users.add_users(tx, services.renderer, locked, [one.user for one in new])
+        pairs = list(zip(stored, new, strict=True))
+        hashes = [(user.id, services.passwords.hash(one.password)) for user, one in pairs if one.password]
+        tx.save_password_hashes(hashes, new_secret=True)
+        tx.save_sip_passwords(
+            [(user.id, services.keyring.encrypt(one.sip_password, user.uid)) for user, one in pairs if one.sip_password]
+        )
+        return stored
+
+    return services.directory.transact(work)
+
+
+def add_user(services: Services, into: Network, cloud_username: str, **fields: Any) -> User:
+    """One stored user: `add_user(services, acme, "anna", password="…", display_name="Anna", listed=False)`."""
+    return add_users(services, into, [new_user(cloud_username, **fields)])[0]
