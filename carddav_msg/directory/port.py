@@ -6,7 +6,7 @@ lives for one `Directory.write()` block, which commits at its end and rolls back
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol, TypeVar
 
@@ -24,8 +24,9 @@ from carddav_msg.directory.rows import (
     StoredCard,
     UserWithSecrets,
 )
-from carddav_msg.domain.access import Book
+from carddav_msg.domain.access import Book, BookKind
 from carddav_msg.domain.contact import View
+from carddav_msg.domain.matchkeys import MatchKey
 from carddav_msg.domain.network import Network
 from carddav_msg.domain.user import User
 
@@ -174,10 +175,13 @@ class Transaction(Protocol):
 
     def directory_books(self, network: int) -> list[DirectoryBook]: ...
 
-    def linked_books(self, users: Sequence[int]) -> list[tuple[int, int]]:
+    def save_view(self, book: int, rule: View) -> None:
+        """Stores the rule of a view; what follows from it is the caller's."""
+
+    def linked_books(self, of_users: Sequence[int]) -> list[tuple[int, int]]:
         """(book, network) of shared and personal books with cards that stand for these users, by id."""
 
-    def client_books(self, network: int) -> list[int]:
+    def client_books(self, network: int) -> list[tuple[int, BookKind]]:
         """Shared and personal books of a network, by id."""
 
     def take_numbers(self, book: int, count: int) -> int:
@@ -192,17 +196,33 @@ class Transaction(Protocol):
 
     def href_of_uid(self, book: int, uid: str) -> str | None: ...
 
+    def cards_with_keys(self, network: int, keys: Sequence[MatchKey]) -> list[tuple[int, StoredCard]]:
+        """(book, card) of clients' cards that have one of these match keys, by book and card."""
+
     def save_cards(self, book: int, cards: Sequence[StoredCard], last_seq: int) -> None:
         """Inserts (id 0) or updates; the cards get the numbers up to `last_seq`, and no tombstones are left of them."""
+
+    def save_links(self, cards: Sequence[StoredCard]) -> None:
+        """Stores only whom cards stand for and why; nothing that is served."""
 
     def delete_cards(self, book: int, hrefs: Sequence[str], last_seq: int) -> None:
         """Deletes and leaves tombstones with the numbers up to `last_seq`."""
 
-    def save_user_keys(self, users: Sequence[tuple[User, Iterable[tuple[str, str]]]]) -> None:
-        """Replaces the match keys (kind, key) of users."""
+    def save_user_keys(self, users: Sequence[tuple[User, Iterable[MatchKey]]]) -> set[MatchKey]:
+        """Replaces the match keys of users; returns those that any of them had before or has now."""
 
-    def save_card_keys(self, network: int, book: int, href: str, keys: Iterable[tuple[str, str]]) -> None:
-        """Replaces the match keys of a card."""
+    def forget_user_keys(self, network: int) -> None: ...
+
+    def save_card_keys(self, network: int, book: int, keys: Mapping[str, Iterable[MatchKey]]) -> None:
+        """Replaces the match keys of cards of a book, by href."""
+
+    def forget_card_keys(self, network: int) -> None: ...
+
+    def users_with_keys(self, network: int, keys: Sequence[MatchKey]) -> dict[MatchKey, list[User]]:
+        """The users of a network that have these match keys, by key."""
+
+    def reader_views(self, book: int) -> list[View]:
+        """The views of those who may read a book: its owner, its members, or everyone in the network."""
 
     def save_photo(self, media_type: str, body: bytes) -> str:
         """Stores a photo (the same bytes once) and returns its unguessable digest."""

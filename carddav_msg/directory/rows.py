@@ -81,7 +81,11 @@ class CardRow(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class StoredCard:
-    """A card as the writer sees it; `id` is 0 before it is stored, `user` the row of the user it stands for or 0."""
+    """A card as the writer sees it; `id` is 0 before it is stored.
+
+    `user` is the row of the user it stands for, or 0; `link` says why: it is the user's `directory` card, a writer gave
+    it the `pair`, or it shares match `keys` with exactly this user (network flag `auto_link`).
+    """
 
     id: int
     href: str
@@ -92,6 +96,7 @@ class StoredCard:
     text: str
     fragment: str
     fn_key: str = ""
+    link: str = ""
 
 
 @dataclass(frozen=True, slots=True)

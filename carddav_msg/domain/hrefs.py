@@ -5,12 +5,14 @@ Segments are percent-encoded as RFC 3986 §3.3 allows, leaving out what clients 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from urllib.parse import quote, unquote_to_bytes
 
 from carddav_msg.errors import InvalidValue
 
 _SAFE = "-._~!$&'()*+,;=:@"
+_UNFIT = re.compile(r"[/\x00-\x1f\x7f]")
 HREF_LENGTH = 255
 
 
@@ -52,7 +54,7 @@ def parse(path: str) -> DavPath:
             segment = unquote_to_bytes(raw).decode("utf-8")
         except UnicodeDecodeError:
             raise InvalidValue("path", "The path is not UTF-8.") from None
-        if segment in (".", "..") or "/" in segment or any(ord(c) < 32 or ord(c) == 127 for c in segment):
+        if segment in (".", "..") or _UNFIT.search(segment):
             raise InvalidValue("path", "The path has a segment that names nothing.")
         if len(segment.encode()) > HREF_LENGTH:
             raise InvalidValue("path", f"A path segment is longer than {HREF_LENGTH} bytes.")

@@ -14,6 +14,8 @@ class Network:
     """A tenant. `effective_id` is the Network ID on the wire: `network_id`, or the Cloud ID of a single-tenant one.
 
     `account` holds extra nodes of the Account XML by name; `country` is the default for telephone numbers.
+    With `auto_link`, cards that share a number, an e-mail or a SIP address with exactly one visible user stand for that
+    user; with `link_extensions`, a bare extension is enough in shared books.
     `omit_network_id` leaves `networkId` out of provisioning, the vendor's implicit rule for single-tenant apps.
     """
 
@@ -28,6 +30,7 @@ class Network:
     single_tenant: bool = False
     staff: bool = False
     auto_link: bool = False
+    link_extensions: bool = False
     omit_network_id: bool = False
     account: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 

@@ -9,8 +9,9 @@ from carddav_msg.domain.access import DIRECTORY_SLUG, Book, BookKind
 from carddav_msg.domain.contact import View
 from carddav_msg.domain.network import Network, effective_id
 from carddav_msg.errors import InvalidValue
+from carddav_msg.publishing.links import BATCH, relink_network
 from carddav_msg.publishing.renderer import Renderer
-from carddav_msg.publishing.users import BATCH, publish_client_cards, publish_users
+from carddav_msg.publishing.users import publish_users
 
 DEFAULT_VIEW = "everyone"
 FINGERPRINT = "render_fingerprint"
@@ -46,6 +47,8 @@ def save_network(transaction: Transaction, renderer: Renderer, network: Network,
         transaction.add_network_alias(changed.id, old.network_id)
     if (changed.effective_id, changed.sip_host) != (old.effective_id, old.sip_host):
         publish_network(transaction, renderer, changed)
+    if _linking(changed) != _linking(old):
+        relink_network(transaction, renderer, changed)
     return changed
 
 
@@ -72,24 +75,19 @@ def rebuild(directory: Directory, renderer: Renderer) -> int:
 
         def work(transaction: Transaction, row: int = network.id) -> int:
             locked = transaction.lock_network(row, exclusive=True)
-            return publish_network(transaction, renderer, locked) + _render_client_cards(transaction, renderer, locked)
+            return publish_network(transaction, renderer, locked) + relink_network(transaction, renderer, locked)
 
         changed += directory.transact(work)
     directory.transact(lambda transaction: transaction.save_meta(FINGERPRINT, renderer.fingerprint))
     return changed
 
 
-def _render_client_cards(transaction: Transaction, renderer: Renderer, network: Network) -> int:
-    changed = 0
-    for book in transaction.client_books(network.id):
-        after = 0
-        while cards := transaction.cards_after(book, after, BATCH):
-            users = {user.id: user for user in transaction.users_by_id([c.user for c in cards if c.user])}
-            changed += publish_client_cards(transaction, renderer, network, book, cards, users)
-            after = cards[-1].id
-    return changed
-
-
 def _effective(network: Network) -> Network:
     wire = effective_id(network.network_id, single_tenant=network.single_tenant, cloud_ids=network.cloud_ids)
     return replace(network, effective_id=wire)
+
+
+def _linking(network: Network) -> tuple[object, ...]:
+    """What of a network decides whom cards stand for: the flags, and what numbers and SIP addresses are read with."""
+    keys = (network.country, network.sip_host) if network.auto_link else ()
+    return (network.auto_link, network.link_extensions, *keys)

@@ -85,6 +85,11 @@ class Renderer:
         return identity_in(lines, self.names)
 
 
+def served(card: StoredCard) -> tuple[str, str]:
+    """What clients see of a card: when it is equal, nothing changed for them."""
+    return card.text, card.fragment
+
+
 def etag_of(text: str) -> str:
     """The strong entity tag of served text, with its quotes (RFC 9110 §8.8.3)."""
     return f'"{hashlib.blake2b(text.encode(), digest_size=16).hexdigest()}"'

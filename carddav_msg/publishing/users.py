@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from carddav_msg.directory.port import Transaction
 from carddav_msg.directory.rows import DirectoryBook, StoredCard
-from carddav_msg.domain.contact import contact_of, identity_of, sip_address
-from carddav_msg.domain.matchkeys import match_keys
+from carddav_msg.domain.contact import contact_of, identity_of
 from carddav_msg.domain.network import Network
 from carddav_msg.domain.user import User
 from carddav_msg.errors import AlreadyExists
-from carddav_msg.publishing.renderer import Renderer
-
-BATCH = 500
+from carddav_msg.publishing.links import BATCH, DIRECTORY, keys_of_user, relink, save_changed
+from carddav_msg.publishing.renderer import Renderer, served
 
 
 def new_uid() -> str:
@@ -34,8 +32,8 @@ def add_users(transaction: Transaction, renderer: Renderer, network: Network, us
     ]
     _check_names(transaction, network, named)
     stored = transaction.add_users(named)
-    transaction.save_user_keys([(user, _keys(user, network)) for user in stored])
     _publish(transaction, renderer, network, stored, views)
+    _relink(transaction, renderer, network, stored)
     return stored
 
 
@@ -43,13 +41,16 @@ def save_users(transaction: Transaction, renderer: Renderer, network: Network, u
     """Stores changed users of a locked network and publishes them again; cards whose bytes stay keep their numbers."""
     _check_names(transaction, network, users)
     transaction.save_users(users)
-    transaction.save_user_keys([(user, _keys(user, network)) for user in users])
     publish_users(transaction, renderer, network, users)
+    _relink(transaction, renderer, network, users)
 
 
 def remove_user(transaction: Transaction, renderer: Renderer, network: Network, user: User) -> None:
     """Removes a user with the personal books; cards elsewhere lose the identity and stay as ordinary contacts."""
-    publish_users(transaction, renderer, network, [replace(user, enabled=False)])
+    gone = replace(user, enabled=False)
+    transaction.save_users([gone])
+    publish_users(transaction, renderer, network, [gone])
+    _relink(transaction, renderer, network, [gone])
     transaction.remove_user(user.id)
 
 
@@ -59,38 +60,25 @@ def publish_users(transaction: Transaction, renderer: Renderer, network: Network
     by_id = {user.id: user for user in users}
     for book, _ in transaction.linked_books(list(by_id)):
         cards = transaction.cards_of_users(book, list(by_id))
-        changed += publish_client_cards(transaction, renderer, network, book, cards, by_id)
+        new = [
+            renderer.client_card(
+                card,
+                card.text,
+                identity_of(by_id[card.user], network),
+                transaction.now,
+                transaction.save_photo,
+            )
+            for card in cards
+        ]
+        changed += save_changed(transaction, book, cards, new)
     return changed
 
 
-def publish_client_cards(
-    transaction: Transaction,
-    renderer: Renderer,
-    network: Network,
-    book: int,
-    cards: Sequence[StoredCard],
-    users: Mapping[int, User],
-) -> int:
-    """Brings clients' cards of one book up to date with the users they stand for; returns how many changed."""
-    new = [
-        renderer.client_card(
-            card,
-            card.text,
-            identity_of(users[card.user], network) if card.user else None,
-            transaction.now,
-            transaction.save_photo,
-        )
-        for card in cards
-    ]
-    return save_changed(transaction, book, cards, new)
-
-
-def save_changed(transaction: Transaction, book: int, old: Sequence[StoredCard], new: Sequence[StoredCard]) -> int:
-    """Stores those of the new cards that are served differently from the old ones; returns how many."""
-    changed = [after for before, after in zip(old, new, strict=True) if _served(before) != _served(after)]
-    if changed:
-        transaction.save_cards(book, changed, transaction.take_numbers(book, len(changed)))
-    return len(changed)
+def _relink(transaction: Transaction, renderer: Renderer, network: Network, users: Sequence[User]) -> None:
+    """With `auto_link`: cards that share a key with one of these users, before or now, are linked anew."""
+    if network.auto_link:
+        touched = transaction.save_user_keys([(user, keys_of_user(user, network)) for user in users])
+        relink(transaction, renderer, network, touched)
 
 
 def _publish(
@@ -118,7 +106,7 @@ def _publish_view(
         if contact is not None:
             before = old or _new_card(user)
             after = renderer.directory_card(contact, before, photos.get(contact.profile.photo.digest), transaction.now)
-            if _served(before) != _served(after):
+            if served(before) != served(after):
                 changed.append(after)
         elif old is not None:
             gone.append(old.href)
@@ -130,15 +118,7 @@ def _publish_view(
 
 
 def _new_card(user: User) -> StoredCard:
-    return StoredCard(0, f"{user.uid}.vcf", user.uid, "", user.id, 0, "", "")
-
-
-def _served(card: StoredCard) -> tuple[str, str]:
-    return card.text, card.fragment
-
-
-def _keys(user: User, network: Network) -> list[tuple[str, str]]:
-    return list(match_keys(user.profile, [sip_address(user, network)]))
+    return StoredCard(0, f"{user.uid}.vcf", user.uid, "", user.id, 0, "", "", link=DIRECTORY)
 
 
 def _check_names(transaction: Transaction, network: Network, users: Sequence[User]) -> None:

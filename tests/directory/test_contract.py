@@ -292,7 +292,7 @@ def test_staging_keeps_one_row_per_user_and_finds_whom_it_means(any_services: Se
 
     def work(tx: Any) -> None:
         assert tx.stage("run", rows) == []
-        assert tx.stage("run", [replace(rows[1], line=9)]) == [replace(rows[1], line=9)]
+        assert tx.stage("run", [replace(rows[1], line=9)]) == [(9, 3)]
         assert tx.staged("run", 0, 2) == rows[:2]
         assert {line: user.id for line, user in tx.staged_users("run", rows).items()} == {2: ada.id, 3: bob.id}
         conflicts = tx.staged_conflicts("run")

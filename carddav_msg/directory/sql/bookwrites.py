@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import and_, delete, exists, func, insert, or_, select, update
 
 from carddav_msg.directory.rows import DirectoryBook
 from carddav_msg.directory.sql import codec
-from carddav_msg.directory.sql.schema import book_members, books, cards, tombstones
+from carddav_msg.directory.sql.schema import book_members, books, cards, tombstones, users
 from carddav_msg.directory.sql.writes import Writes
-from carddav_msg.domain.access import Book
+from carddav_msg.domain.access import Book, BookKind
 from carddav_msg.domain.contact import View
 from carddav_msg.errors import AlreadyExists, NotFound
 
@@ -63,9 +63,31 @@ class BookWrites(Writes):
         query = select(books).where(books.c.network == network, books.c.kind == "directory").order_by(books.c.id)
         return [DirectoryBook(row.id, row.view, codec.view_of(row.rule)) for row in self.connection.execute(query)]
 
-    def linked_books(self, users: Sequence[int]) -> list[tuple[int, int]]:
+    def save_view(self, book: int, rule: View) -> None:
+        self.connection.execute(update(books).where(books.c.id == book).values(rule=codec.view_json(rule)))
+
+    def reader_views(self, book: int) -> list[View]:
+        views = books.alias("views")
+        reads = or_(
+            books.c.owner == users.c.id,
+            and_(books.c.owner == 0, books.c.everyone != ""),
+            exists().where(book_members.c.book == books.c.id, book_members.c.user == users.c.id),
+        )
+        query = (
+            select(views.c.rule)
+            .distinct()
+            .select_from(
+                books.join(users, and_(users.c.network == books.c.network, reads)).join(
+                    views, views.c.id == users.c.view
+                )
+            )
+            .where(books.c.id == book)
+        )
+        return [codec.view_of(rule) for rule in self.connection.scalars(query)]
+
+    def linked_books(self, of_users: Sequence[int]) -> list[tuple[int, int]]:
         found: set[tuple[int, int]] = set()
-        for some in codec.chunks(users):
+        for some in codec.chunks(of_users):
             query = (
                 select(books.c.id, books.c.network)
                 .join(cards, cards.c.book == books.c.id)
@@ -75,9 +97,9 @@ class BookWrites(Writes):
             found.update((row.id, row.network) for row in self.connection.execute(query))
         return sorted(found)
 
-    def client_books(self, network: int) -> list[int]:
-        query = select(books.c.id).where(books.c.network == network, books.c.kind != "directory")
-        return list(self.connection.scalars(query.order_by(books.c.id)))
+    def client_books(self, network: int) -> list[tuple[int, BookKind]]:
+        query = select(books.c.id, books.c.kind).where(books.c.network == network, books.c.kind != "directory")
+        return [(row.id, BookKind(row.kind)) for row in self.connection.execute(query.order_by(books.c.id))]
 
     def take_numbers(self, book: int, count: int) -> int:
         values = {"seq": books.c.seq + count, **({"modified": self.now} if count else {})}

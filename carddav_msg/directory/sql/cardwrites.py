@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy import bindparam, delete, insert, select, tuple_, update
 
 from carddav_msg.directory.rows import StoredCard
 from carddav_msg.directory.sql import codec
 from carddav_msg.directory.sql.schema import card_keys, cards, tombstones
 from carddav_msg.directory.sql.writes import Writes
+from carddav_msg.domain.matchkeys import MatchKey
 
 _STORED = (
     cards.c.id,
@@ -22,6 +23,7 @@ _STORED = (
     cards.c.text,
     cards.c.fragment,
     cards.c.fn_key,
+    cards.c.link,
 )
 
 
@@ -61,6 +63,11 @@ class CardWrites(Writes):
             settable: dict[str, Any] = {name: bindparam(name) for name in rows[0] if name != "book"}
             self.connection.execute(update(cards).where(cards.c.id == bindparam("row")).values(settable), old)
 
+    def save_links(self, changed: Sequence[StoredCard]) -> None:
+        statement = update(cards).where(cards.c.id == bindparam("row"))
+        values = [{"row": card.id, "whom": card.user or None, "why": card.link} for card in changed]
+        self.connection.execute(statement.values(user=bindparam("whom"), link=bindparam("why")), values)
+
     def delete_cards(self, book: int, hrefs: Sequence[str], last_seq: int) -> None:
         for some in codec.chunks(hrefs):
             self.connection.execute(delete(cards).where(cards.c.book == book, cards.c.href.in_(some)))
@@ -68,14 +75,35 @@ class CardWrites(Writes):
         rows = [{"book": book, "href": href, "seq": seq, "deleted": self.now} for seq, href in enumerate(hrefs, first)]
         self._upsert(tombstones, rows)
 
-    def save_card_keys(self, network: int, book: int, href: str, keys: Iterable[tuple[str, str]]) -> None:
-        card = self.connection.execute(
-            select(cards.c.id).where(cards.c.book == book, cards.c.href == href)
-        ).scalar_one()
-        self.connection.execute(delete(card_keys).where(card_keys.c.card == card))
-        rows = [{"network": network, "kind": kind, "key": key, "card": card} for kind, key in dict.fromkeys(keys)]
+    def save_card_keys(self, network: int, book: int, keys: Mapping[str, Iterable[MatchKey]]) -> None:
+        hrefs = list(keys)
+        ids: dict[str, int] = {}
+        for some in codec.chunks(hrefs):
+            query = select(cards.c.href, cards.c.id).where(cards.c.book == book, cards.c.href.in_(some))
+            ids.update((row.href, row.id) for row in self.connection.execute(query))
+            self.connection.execute(delete(card_keys).where(card_keys.c.card.in_([ids[href] for href in some])))
+        rows = [
+            {"network": network, "kind": kind, "key": key, "card": ids[href]}
+            for href, pairs in keys.items()
+            for kind, key in dict.fromkeys(pairs)
+        ]
         if rows:
             self.connection.execute(insert(card_keys), rows)
+
+    def cards_with_keys(self, network: int, keys: Sequence[MatchKey]) -> list[tuple[int, StoredCard]]:
+        found: dict[int, tuple[int, StoredCard]] = {}
+        for some in codec.chunks(keys, 200):
+            query = (
+                select(cards.c.book, *_STORED)
+                .join(card_keys, card_keys.c.card == cards.c.id)
+                .where(card_keys.c.network == network, tuple_(card_keys.c.kind, card_keys.c.key).in_(some))
+                .order_by(cards.c.book, cards.c.id)
+            )
+            found.update((row.id, (row.book, _stored(row))) for row in self.connection.execute(query))
+        return [found[row] for row in sorted(found, key=lambda row: (found[row][0], row))]
+
+    def forget_card_keys(self, network: int) -> None:
+        self.connection.execute(delete(card_keys).where(card_keys.c.network == network))
 
 
 def _stored(row: Any) -> StoredCard:
@@ -89,6 +117,7 @@ def _stored(row: Any) -> StoredCard:
         text=row.text,
         fragment=row.fragment,
         fn_key=row.fn_key,
+        link=row.link,
     )
 
 
@@ -101,6 +130,7 @@ def _values(card: StoredCard) -> dict[str, Any]:
         "modified": card.modified,
         "size": len(card.text.encode()),
         "fn_key": card.fn_key,
+        "link": card.link,
         "text": card.text,
         "fragment": card.fragment,
     }

@@ -67,6 +67,7 @@ def network_values(network: Network) -> dict[str, Any]:
         "single_tenant": network.single_tenant,
         "staff": network.staff,
         "auto_link": network.auto_link,
+        "link_extensions": network.link_extensions,
         "omit_network_id": network.omit_network_id,
         "account": dumps(dict(network.account)),
     }
@@ -85,6 +86,7 @@ def network_of(row: Any, domains: Iterable[str], cloud_ids: Iterable[str]) -> Ne
         single_tenant=bool(row.single_tenant),
         staff=bool(row.staff),
         auto_link=bool(row.auto_link),
+        link_extensions=bool(row.link_extensions),
         omit_network_id=bool(row.omit_network_id),
         account=json.loads(row.account),
     )

@@ -67,6 +67,7 @@ networks = Table(
     _flag("single_tenant"),
     _flag("staff"),
     _flag("auto_link"),
+    _flag("link_extensions"),
     _flag("omit_network_id"),
     _text("account", "{}"),
     _number("changed"),
@@ -200,6 +201,7 @@ cards = Table(
     Column("etag", Text, nullable=False),
     Column("seq", BigInteger, nullable=False),
     Column("user", Row, ForeignKey("users.id", ondelete="SET NULL"), nullable=True),
+    Column("link", Text, nullable=False),  # why the card stands for the user: "", "directory", "pair", "keys"
     Column("modified", BigInteger, nullable=False),
     Column("size", BigInteger, nullable=False),  # octets of the text
     Column("fn_key", Text, nullable=False),

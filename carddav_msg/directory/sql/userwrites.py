@@ -6,13 +6,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Row, bindparam, delete, insert, or_, select, update
+from sqlalchemy import Row, bindparam, delete, insert, or_, select, tuple_, update
 
 from carddav_msg.directory.rows import Credentials
 from carddav_msg.directory.sql import codec
 from carddav_msg.directory.sql.schema import books, credentials, devices, grants, user_aliases, user_keys, users
 from carddav_msg.directory.sql.writes import Writes
 from carddav_msg.domain.identifiers import fold
+from carddav_msg.domain.matchkeys import MatchKey
 from carddav_msg.domain.user import User
 
 _ALL_NETWORKS = 0
@@ -144,16 +145,37 @@ class UserWrites(Writes):
             values = {"user": user, "device": device, "first_seen": self.now, "last_seen": self.now, "revoked": False}
             self.connection.execute(insert(devices).values(values))
 
-    def save_user_keys(self, keys: Sequence[tuple[User, Iterable[tuple[str, str]]]]) -> None:
+    def save_user_keys(self, keys: Sequence[tuple[User, Iterable[MatchKey]]]) -> set[MatchKey]:
+        touched: set[MatchKey] = set()
         for some in codec.chunks(keys):
-            self.connection.execute(delete(user_keys).where(user_keys.c.user.in_([user.id for user, _ in some])))
-            rows = [
+            of_these = user_keys.c.user.in_([user.id for user, _ in some])
+            old = self.connection.execute(select(user_keys.c.kind, user_keys.c.key).where(of_these))
+            touched.update((row.kind, row.key) for row in old)
+            self.connection.execute(delete(user_keys).where(of_these))
+            rows: list[dict[str, Any]] = [
                 {"network": user.network, "kind": kind, "key": key, "user": user.id}
                 for user, pairs in some
                 for kind, key in dict.fromkeys(pairs)
             ]
             if rows:
                 self.connection.execute(insert(user_keys), rows)
+            touched.update((row["kind"], row["key"]) for row in rows)
+        return touched
+
+    def users_with_keys(self, network: int, keys: Sequence[MatchKey]) -> dict[MatchKey, list[User]]:
+        found: dict[MatchKey, list[User]] = {}
+        for some in codec.chunks(keys, 200):
+            query = (
+                select(user_keys.c.kind, user_keys.c.key, users)
+                .join(users, users.c.id == user_keys.c.user)
+                .where(user_keys.c.network == network, tuple_(user_keys.c.kind, user_keys.c.key).in_(some))
+            )
+            for row in self.connection.execute(query):
+                found.setdefault((row.kind, row.key), []).append(codec.user_of(row))
+        return found
+
+    def forget_user_keys(self, network: int) -> None:
+        self.connection.execute(delete(user_keys).where(user_keys.c.network == network))
 
 
 def _conflicts(checked: Sequence[User], taken: dict[str, list[tuple[int, str, str]]], batch: set[int]) -> list[str]:
