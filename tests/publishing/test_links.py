@@ -1,4 +1,4 @@
-"""`auto_link`: cards that share a key with exactly one visible user stand for that user, whatever happens in between."""
+"""`auto_link`: cards that share a key with exactly one visible user stand for that user."""
 
 from __future__ import annotations
 
@@ -33,14 +33,13 @@ class House:
         new = [new_user(f"u{n}", sip_username=f"S{n}") for n in range(3)]
         self.users = [user.id for user in add_users(services, self.network(), new)]
         self.books = {
-            kind: services.directory.transact(
-                lambda tx, b=Book(0, self.row, kind, slug, slug, owner, "", 1, 0, 0): tx.add_book(b, everyone="read")
-            )
-            for kind, slug, owner in (
-                (BookKind.SHARED, "shared", 0),
-                (BookKind.PERSONAL, "personal", self.users[0]),
-            )
+            BookKind.SHARED: self.book(BookKind.SHARED, "shared", 0),
+            BookKind.PERSONAL: self.book(BookKind.PERSONAL, "personal", self.users[0]),
         }
+
+    def book(self, kind: BookKind, slug: str, owner: int) -> Book:
+        new = Book(0, self.row, kind, slug, slug, owner, "", 1, 0, 0)
+        return self.services.directory.transact(lambda tx: tx.add_book(new, everyone="read"))
 
     def network(self) -> Any:
         return self.services.directory.transact(lambda tx: tx.lock_network(self.row, exclusive=True))
@@ -96,15 +95,14 @@ def phone(number: str) -> tuple[Number, ...]:
 
 
 @pytest.mark.parametrize(
-    "line", ["TEL;TYPE=CELL:+32 50 00 00 01", "EMAIL:U1@corp.example", "IMPP:sip:s1@sip.example", "TEL:050000001"]
+    "line", ["TEL;TYPE=CELL:+32 50 00 00 01", "EMAIL:U1@corp.example", "IMPP:sip:s1@sip.example", "TEL:050 00 00 01"]
 )
 def test_a_shared_key_links_a_card(house: House, line: str) -> None:
     """Numbers as people write them in the network's country, e-mail and SIP addresses in any case."""
     house.change(1, numbers=phone("+3250000001"), emails=(Email("u1@CORP.example"),))
     for kind in house.books:
         house.put(kind, "c", line)
-        expected = "" if line == "TEL:050000001" else "u1"  # no number in use in Belgium is so short
-        assert house.who(kind, "c") == expected
+        assert house.who(kind, "c") == "u1"
 
 
 def test_a_key_of_two_visible_users_links_nobody(house: House) -> None:
