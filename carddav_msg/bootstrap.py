@@ -13,9 +13,15 @@ from carddav_msg.directory.sql import engine
 from carddav_msg.directory.sql.migrate import migrate as migrate_database
 from carddav_msg.directory.sql.reader import SqlDirectory
 from carddav_msg.formats.vcard.identity import IdentityNames
+from carddav_msg.publishing.networks import FINGERPRINT
 from carddav_msg.publishing.renderer import Renderer
 from carddav_msg.services.addressbooks import AddressBooks
+from carddav_msg.services.administration import Administration
 from carddav_msg.services.authentication import Authentication
+from carddav_msg.services.contacts import Contacts
+from carddav_msg.services.external_authentication import ExternalAuthentication
+from carddav_msg.services.importing import HashSettings, Importing
+from carddav_msg.services.provisioning import Provisioning
 from carddav_msg.settings import Settings
 
 
@@ -30,6 +36,11 @@ class Services:
     renderer: Renderer
     authentication: Authentication
     addressbooks: AddressBooks
+    contacts: Contacts
+    provisioning: Provisioning
+    administration: Administration
+    external_authentication: ExternalAuthentication
+    importing: Importing
 
     def close(self) -> None:
         """Closes the database connections of this process."""
@@ -57,6 +68,22 @@ def build(settings: Settings) -> Services:
         authentication=Authentication(directory, passwords, keyring, memory, any_login=settings.auth_any_login),
         addressbooks=AddressBooks(
             directory, renderer, page_size=settings.page_size, max_card_size=settings.max_card_size
+        ),
+        contacts=Contacts(
+            directory,
+            renderer.fingerprint,
+            own_entry=settings.contacts_own_entry,
+            shared_books=settings.contacts_shared_books,
+            page_size=settings.page_size,
+        ),
+        provisioning=Provisioning(directory, keyring, device_credentials=settings.device_credentials),
+        administration=Administration(directory, renderer, passwords, keyring),
+        external_authentication=ExternalAuthentication(directory),
+        importing=Importing(
+            directory,
+            renderer,
+            keyring,
+            HashSettings(settings.argon2_memory, settings.argon2_time, settings.argon2_parallelism),
         ),
     )
 
@@ -102,7 +129,13 @@ def check(services: Services) -> list[str]:
 
 def migrate(settings: Settings) -> tuple[str | None, str]:
     """Brings the database to this release's schema; returns (version before or None, version now)."""
-    return migrate_database(settings.database_url)
+    before, after = migrate_database(settings.database_url)
+    if before is None:  # a new database: what will be rendered into it is rendered as these settings say
+        directory = open_directory(settings)
+        with directory.write() as transaction:
+            transaction.save_meta(FINGERPRINT, make_renderer(settings).fingerprint)
+        directory.close()
+    return before, after
 
 
 def is_new_database(settings: Settings) -> bool:

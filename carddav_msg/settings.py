@@ -25,7 +25,7 @@ def _setting(default: Any, doc: str, *, secret: bool = False, minimum: int | Non
     return field(default=default, metadata={"doc": doc, "secret": secret, "minimum": minimum})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Settings:
     """Everything an operator may choose. Times are seconds, sizes bytes, unless the text says otherwise."""
 
@@ -79,6 +79,9 @@ class Settings:
     max_card_size: int = _setting(1024 * 1024, "The largest vCard that is kept.", minimum=1024)
     page_size: int = _setting(1000, "Rows read from the database at a time while an answer is sent.", minimum=1)
     tombstone_days: int = _setting(400, "How many days deletions are remembered for clients that sync.", minimum=1)
+
+    def __repr__(self) -> str:
+        return f"Settings({', '.join(f'{name}={value!r}' for name, value in self.masked().items())})"
 
     def masked(self) -> dict[str, object]:
         """Name → value, with every secret masked; a database URL keeps all but its password."""

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from carddav_msg.bootstrap import Services
 from carddav_msg.domain.network import Network
 from carddav_msg.domain.user import Profile, User
 from carddav_msg.publishing import networks, users
-
-if TYPE_CHECKING:
-    from carddav_msg.bootstrap import Services
 
 SIP_PASSWORD = "sip-secret"
 

@@ -7,17 +7,14 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
+from carddav_msg import bootstrap
 from carddav_msg.settings import PREFIX, Settings
 from tests import clusters, profiles
 from tests.databases import Databases
 from tests.servers import Servers
-
-if TYPE_CHECKING:
-    from carddav_msg.bootstrap import Services
 
 profiles.load()
 _FOLDER = pytest.StashKey[Path]()
@@ -67,10 +64,8 @@ def settings(databases: Databases, tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-def services(settings: Settings) -> Iterator[Services]:
+def services(settings: Settings) -> Iterator[bootstrap.Services]:
     """The services on SQLite."""
-    from carddav_msg import bootstrap
-
     services = bootstrap.build(settings)
     yield services
     services.close()
@@ -87,10 +82,8 @@ def any_settings(request: pytest.FixtureRequest, databases: Databases, tmp_path:
 
 
 @pytest.fixture
-def any_services(any_settings: Settings) -> Iterator[Services]:
+def any_services(any_settings: Settings) -> Iterator[bootstrap.Services]:
     """The services, once on SQLite and once on PostgreSQL."""
-    from carddav_msg import bootstrap
-
     services = bootstrap.build(any_settings)
     yield services
     services.close()

@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
+from carddav_msg import bootstrap
 from carddav_msg.credentials import keyring
 from carddav_msg.settings import Settings
 from tests import clusters, required
@@ -58,9 +59,7 @@ class Databases:
         path, unfinished = self._folder / "template.db", self._folder / "unfinished.db"
         with clusters.locked(self._folder / "sqlite.lock"):
             if not path.exists():
-                from carddav_msg import bootstrap
-
-                bootstrap.migrate(self._template_settings(f"sqlite:///{unfinished}"))
+                self._migrate(f"sqlite:///{unfinished}")
                 if unfinished.with_name("unfinished.db-wal").exists():
                     raise RuntimeError("A migration left the SQLite file open: its last changes are not in it.")
                 unfinished.rename(path)
@@ -80,13 +79,18 @@ class Databases:
                 raise clusters.PostgresqlMissing(reason) from None
             clusters.start(self._folder)
             self._execute(f"CREATE DATABASE {TEMPLATE}")
-            from carddav_msg import bootstrap
-
-            bootstrap.migrate(self._template_settings(clusters.url(self._folder, TEMPLATE)))
+            self._migrate(clusters.url(self._folder, TEMPLATE))
             done.touch()
 
-    def _template_settings(self, database_url: str) -> Settings:
-        return Settings(database_url=database_url, keys_file=str(self._keys()), argon2_memory=8, argon2_time=1)
+    def _migrate(self, database_url: str) -> None:
+        """A database as an installation has it that has been served once: known keys, cards of this release."""
+        settings = Settings(database_url=database_url, keys_file=str(self._keys()), argon2_memory=8, argon2_time=1)
+        bootstrap.migrate(settings)
+        services = bootstrap.build(settings)
+        try:
+            services.administration.rebuild()
+        finally:
+            services.close()
 
     def _execute(self, statement: str) -> None:
         import psycopg

@@ -119,7 +119,7 @@ class Servers:
         for last in (False, True):
             port = free_port()
             url = f"http://127.0.0.1:{port}"
-            chosen: dict[str, Any] = {"host": "127.0.0.1", "port": port, "public_url": url, "workers": 1, "threads": 4}
+            chosen: dict[str, Any] = {"host": "127.0.0.1", "port": port, "workers": 1, "threads": 4}
             chosen |= changes
             command = [sys.executable, "-m", "carddav_msg", "serve"]
             server = self.process(command, environment(replace(settings, **chosen)), url)

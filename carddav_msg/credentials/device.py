@@ -34,6 +34,8 @@ def parse(secret: str) -> DeviceCredential | None:
         device = base64.b64decode(parts[2] + "=" * (-len(parts[2]) % 4), altchars=b"-_", validate=True).decode()
     except (binascii.Error, ValueError):
         return None
+    if "\0" in device:  # no device has one, and PostgreSQL takes none
+        return None
     return DeviceCredential(parts[1], device, parts[3])
 
 

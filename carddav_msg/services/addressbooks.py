@@ -6,12 +6,13 @@ changes between two pages comes again with the next delta (DESIGN §3).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from carddav_msg.directory.port import Directory, Transaction
 from carddav_msg.directory.rows import CardRow, CardText, Entry
 from carddav_msg.domain.access import DIRECTORY_SLUG, PERSONAL_SLUG, Book, BookKind, Principal, Privilege, privileges
+from carddav_msg.domain.identifiers import fold, split_login
 from carddav_msg.domain.preconditions import Preconditions
 from carddav_msg.domain.synctoken import SyncToken
 from carddav_msg.domain.user import parse_text
@@ -58,21 +59,34 @@ class AddressBooks:
         """A readable book of the principal's home by its URL segment."""
         return next((book for book in self.home(principal) if book.slug == slug), None)
 
+    def is_home(self, principal: Principal, name: str) -> bool:
+        """True when a principal name, perhaps with old names of the user or of the network, means this principal."""
+        parts = split_login(name)
+        if parts is None:
+            return False
+        if fold(name) == fold(principal.login):
+            return True
+        network = self._directory.network(parts[0])
+        if network is None or network.id != principal.network:
+            return False
+        user = self._directory.user(network.id, parts[1])
+        return user is not None and user.id == principal.id
+
     def listing(self, principal: Principal, book: Book) -> Iterator[Entry]:
         """All cards, each once, without deletions (PROPFIND Depth 1)."""
         require(principal, book, Privilege.READ)
         return self._listing(book)
 
     def _listing(self, book: Book) -> Iterator[Entry]:
-        after, sent = 0, set[str]()
+        sent = _Sent(book)
+        after = 0
         while page := self._directory.listing(book.id, after, self._page_size):
             for entry in page:
-                # A card that was changed since the answer began turns up again, behind the number read before.
-                if entry.seq <= book.seq or entry.href not in sent:
+                if sent.is_new(entry.seq, entry.href):
                     yield entry
             if len(page) < self._page_size:
                 return
-            sent.update(entry.href for entry in page)
+            sent.add(entry.href for entry in page)
             after = page[-1].seq
 
     def changes(self, principal: Principal, book: Book, token: str) -> Delta:
@@ -121,12 +135,15 @@ class AddressBooks:
         return self._texts(book)
 
     def _texts(self, book: Book) -> Iterator[CardRow]:
+        sent = _Sent(book)
         after = 0
         while page := self._directory.texts(book.id, after, self._page_size):
             for seq, card in page:
-                if seq > book.seq:
-                    return
-                yield card
+                if sent.is_new(seq, card.href):
+                    yield card
+            if len(page) < self._page_size:
+                return
+            sent.add(card.href for _, card in page)
             after = page[-1][0]
 
     def put(self, principal: Principal, book: Book, href: str, body: bytes, preconditions: Preconditions) -> Stored:
@@ -204,8 +221,22 @@ class AddressBooks:
             return found
 
 
+class _Sent:
+    """Which cards earlier pages of an answer had: one that changes meanwhile turns up again, with a later number."""
+
+    def __init__(self, book: Book) -> None:
+        self._seq = book.seq
+        self._hrefs: set[str] = set()
+
+    def is_new(self, seq: int, href: str) -> bool:
+        return seq <= self._seq or href not in self._hrefs
+
+    def add(self, hrefs: Iterable[str]) -> None:
+        self._hrefs.update(hrefs)
+
+
 def require(principal: Principal, book: Book, privilege: Privilege) -> None:
-    """Raises Forbidden, naming the DAV privilege, unless the principal has it; NotFound for a book that can't be read."""
+    """Forbidden, naming the DAV privilege, unless the principal has it; NotFound for a book that can't be read."""
     have = privileges(principal, book)
     if not have & Privilege.READ:
         raise NotFound("There is no such address book.")

@@ -78,12 +78,15 @@ class Authentication:
     def enter(self, login: str, secret: str, face: Face, *, slug: str = "", hints: Hints | None = None) -> Visitor:
         """The visitor with this login and secret; Rejected otherwise. Unavailable when the database can't tell."""
         login = unicodedata.normalize("NFC", login)
+        hints = hints or Hints()
         credential = device.parse(secret)
         device_id = credential.device if credential else ""
         try:
-            door, matched = self._find(login, slug, device_id, hints or Hints())
             if not login or not secret:
                 raise Rejected("missing")
+            if "\0" in f"{login}{slug}{hints.cloud_id}{hints.host}{hints.request_host}":
+                raise Rejected("unknown")  # no name has one, and PostgreSQL takes none
+            door, matched = self._find(login, slug, device_id, hints)
             if face is Face.EXTERNAL_AUTHENTICATION:
                 self._check_spelling(login, door, matched)
         except Rejected:
@@ -152,7 +155,7 @@ class Authentication:
         return {networks[0].id} if len(networks) == 1 else set()
 
     def _within(self, networks: list[int], name: str) -> tuple[Named, str] | None:
-        """The user of a name in these networks, and which of the user's names it is; Rejected when two users have it."""
+        """The user of a name in these networks, and which name it is; Rejected when two users have it."""
         steps = self._directory.named(networks, fold(name))
         for found, matched in zip(steps, ("cloud_username", "alias", "sip_username"), strict=True):
             if len(found) > 1:

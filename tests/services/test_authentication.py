@@ -134,8 +134,10 @@ def test_disabled_and_unknown_users_and_wrong_passwords_are_refused_alike(house:
     assert house.why("acme~1000", "acme-secret") == "disabled"
     assert house.why("acme~1000", "wrong") == "disabled"
     assert house.why("acme~9999", "acme-secret") == "unknown"
-    assert house.why("", "acme-secret") == "unknown"
+    assert house.why("", "acme-secret") == "missing"
     assert house.why("globex~1000", "") == "missing"
+    assert house.why("globex~10\x0000", "globex-secret") == "unknown"
+    assert house.why("1000", "globex-secret", cloud_id="\0") == "unknown"
 
 
 def test_every_refusal_costs_a_password_hash(house: House, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -56,13 +56,15 @@ def open_engines(text: str) -> tuple[Engine, Engine]:
     try:
         if url.get_backend_name() == "sqlite":
             Path(str(url.database)).parent.mkdir(parents=True, exist_ok=True)
-            reads, writes = (_create(url) for _ in range(2))
+            # Reads are in autocommit: there is nothing to roll back when a connection goes back to its pool.
+            reads, writes = _create(url, pool_reset_on_return=None), _create(url)
             for engine in (reads, writes):
                 event.listen(engine, "connect", _configure_sqlite)
             event.listen(writes, "begin", _begin_immediate)
             return reads, writes
         lock = {"options": f"-c lock_timeout={BUSY_SECONDS * 1000}"}
-        return _create(url, isolation_level="AUTOCOMMIT"), _create(url, connect_args=lock)
+        reads = _create(url, isolation_level="AUTOCOMMIT", pool_reset_on_return=None)
+        return reads, _create(url, connect_args=lock)
     except (ImportError, NoSuchModuleError):
         raise ConfigurationError(
             ["database_url: the PostgreSQL driver is not installed; install carddav-msg[postgresql]."]

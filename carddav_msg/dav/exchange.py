@@ -1,0 +1,120 @@
+"""A request that was let in, and an answer; the vocabulary of this room."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Final
+from wsgiref.types import WSGIEnvironment
+
+from carddav_msg.dav.multistatus import CHUNK, href_segment
+from carddav_msg.domain.access import Book, Principal
+from carddav_msg.domain.hrefs import DavPath
+from carddav_msg.services.authentication import Visitor
+
+DAV: Final = "1, 3, addressbook, extended-mkcol"
+"""The compliance classes that work (RFC 4918 §18, RFC 6352 §6.1, RFC 5689): no locks, hence no class 2."""
+
+XML: Final = "application/xml; charset=utf-8"
+VCARD: Final = "text/vcard;charset=utf-8"
+
+Headers = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request of a known visitor. `prefix` is the mount point without a slash at its end, `body` is complete."""
+
+    method: str
+    prefix: str
+    path: DavPath
+    visitor: Visitor
+    body: bytes
+    environ: WSGIEnvironment
+
+    @property
+    def principal(self) -> Principal:
+        return self.visitor.principal
+
+    def header(self, name: str) -> str | None:
+        """A header by its WSGI name without `HTTP_`; None when it was not sent."""
+        value: str | None = self.environ.get("HTTP_" + name)
+        return value
+
+    @property
+    def root_href(self) -> str:
+        return f"{self.prefix}/"
+
+    @property
+    def home_href(self) -> str:
+        """The principal's home in the spelling of this request, escaped for XML; so are the other hrefs."""
+        return f"{self.prefix}/{href_segment(self.path.principal)}/"
+
+    @property
+    def book_href(self) -> str:
+        return f"{self.home_href}{href_segment(self.path.book)}/"
+
+    @property
+    def href(self) -> str:
+        """The resource itself, with a slash at its end unless it is a card."""
+        segments = "/".join(map(href_segment, self.path.segments))
+        return f"{self.prefix}/{segments}{'/' if 0 < len(self.path.segments) < 3 else ''}"
+
+
+@dataclass(frozen=True, slots=True)
+class BookRequest:
+    """A request for a book that the principal may read, or for a card of it. `max_card_size` is in octets."""
+
+    request: Request
+    book: Book
+    max_card_size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Status, headers and the chunks of the body. `reason` is for the log and set when the request was refused."""
+
+    status: int
+    headers: Headers = ()
+    body: Iterable[bytes] = ()
+    reason: str = ""
+
+
+def answer(status: int, body: bytes = b"", *headers: tuple[str, str], reason: str = "") -> Answer:
+    """An answer whose body is at hand; 204 and 304 have none (RFC 9110 §8.6)."""
+    if status in (204, 304):
+        return Answer(status, (*headers, ("DAV", DAV)))
+    return Answer(status, (*headers, ("DAV", DAV), ("Content-Length", str(len(body)))), (body,), reason)
+
+
+def streamed(pieces: Iterable[str]) -> Answer:
+    """A multistatus of the pieces of its text, sent in chunks while it is being read.
+
+    The first rows are read before this returns, so that what fails at the beginning still becomes a status.
+    """
+    chunks = _chunks(pieces)
+    first = next(chunks, b"")
+    second = next(chunks, None)
+    if second is None:
+        return answer(207, first, ("Content-Type", XML))
+    return Answer(207, (("Content-Type", XML), ("DAV", DAV)), _rejoined(first, second, chunks))
+
+
+def _rejoined(first: bytes, second: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
+    yield first
+    yield second
+    yield from rest
+
+
+def _chunks(pieces: Iterable[str]) -> Iterator[bytes]:
+    waiting: list[str] = []
+    size = 0
+    for piece in pieces:
+        waiting.append(piece)
+        size += len(piece)
+        if size >= CHUNK:
+            yield "".join(waiting).encode()
+            waiting.clear()
+            size = 0
+    if waiting:
+        yield "".join(waiting).encode()

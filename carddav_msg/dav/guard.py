@@ -1,0 +1,186 @@
+"""The guard: what every request of the mount point passes first. Decodes, limits, asks who it is, and dispatches.
+
+In front of an engine that trusts its server it makes safe: the path is read from the raw request line, bodies are
+complete and bounded, headers that a client could forge are gone (X-Script-Name, X-Forwarded-*, X-Remote-User).
+"""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from collections.abc import Iterable
+from http import HTTPStatus
+from io import BytesIO
+from typing import Final
+from urllib.parse import quote, unquote_to_bytes, urlsplit
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+from carddav_msg import logs
+from carddav_msg.dav.bodies import read_body
+from carddav_msg.dav.credentials import BasicCredentials, parse_basic
+from carddav_msg.dav.environ import PRINCIPAL_SEGMENT, VISITOR
+from carddav_msg.dav.exchange import Answer, Request, answer
+from carddav_msg.dav.faults import fault, refusal
+from carddav_msg.dav.lane import ALLOW, Lane
+from carddav_msg.domain import hrefs
+from carddav_msg.domain.hrefs import DavPath
+from carddav_msg.domain.identifiers import fold
+from carddav_msg.errors import CarddavMsgError, Forbidden, Rejected
+from carddav_msg.services.addressbooks import AddressBooks
+from carddav_msg.services.authentication import Authentication, Face, Hints, Visitor
+
+log: Final = logging.getLogger("carddav_msg.dav")
+
+_FORGEABLE: Final = (
+    "HTTP_X_FORWARDED_",
+    "HTTP_X_SCRIPT_NAME",
+    "HTTP_X_REMOTE_USER",
+    "HTTP_REMOTE_USER",
+    "HTTP_FORWARDED",
+)
+_STATUS: Final = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
+
+
+class Guard:
+    """The WSGI application of the mount point `prefix` (no slash at its end), before the `engine` that is behind it."""
+
+    def __init__(
+        self,
+        authentication: Authentication,
+        addressbooks: AddressBooks,
+        engine: WSGIApplication,
+        *,
+        prefix: str,
+        max_body_size: int,
+    ) -> None:
+        self._authentication = authentication
+        self._addressbooks = addressbooks
+        self._lane = Lane(addressbooks)
+        self._engine = engine
+        self._prefix = prefix
+        self._max_body_size = max_body_size
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        login = ""
+        try:
+            path = hrefs.parse(raw_path(environ, self._prefix))
+            if environ["REQUEST_METHOD"] == "OPTIONS":
+                # Some clients look for the addressbook token before they send credentials.
+                given = answer(200, b"", ALLOW)
+            else:
+                credentials = parse_basic(environ.get("HTTP_AUTHORIZATION"))
+                login = credentials.login
+                admitted = self._admit(environ, path, credentials)
+                if isinstance(admitted, Answer):
+                    given = admitted
+                else:
+                    answered = self._lane.answer(admitted)
+                    if answered is None:
+                        return self._pass_on(admitted, credentials, start_response)
+                    given = answered
+        except CarddavMsgError as error:
+            given = fault(error)
+            if isinstance(error, Rejected):
+                return self._refuse(environ, start_response, given, login, error.reason)
+        except Exception as error:
+            given = self._broken(error)
+        if given.reason:
+            return self._refuse(environ, start_response, given, login, given.reason)
+        return _send(environ, start_response, given)
+
+    def _admit(self, environ: WSGIEnvironment, path: DavPath, credentials: BasicCredentials) -> Request | Answer:
+        """The request of a known visitor with its whole body, or the answer that refuses it."""
+        visitor = self._authentication.enter(
+            credentials.login,
+            credentials.secret,
+            Face.CARDDAV,
+            slug=path.book,
+            hints=Hints(request_host=environ.get("HTTP_HOST", "")),
+        )
+        if path.segments and not self._is_own(path.principal, visitor, credentials.login):
+            raise Forbidden("read", "This is the address of another user.")
+        body = read_body(environ, self._max_body_size)
+        if isinstance(body, Answer):
+            return body
+        return Request(environ["REQUEST_METHOD"], self._prefix, path, visitor, body, environ)
+
+    def _is_own(self, segment: str, visitor: Visitor, typed: str) -> bool:
+        """True for the visitor's principal name as it is now or once was, and for the login that was typed."""
+        own = visitor.principal
+        return segment in (own.login, typed) or fold(segment) == fold(typed) or self._addressbooks.is_home(own, segment)
+
+    def _pass_on(
+        self, request: Request, credentials: BasicCredentials, start_response: StartResponse
+    ) -> Iterable[bytes]:
+        logs.keep_out(credentials.secret)
+        try:
+            return self._engine(_for_engine(request), start_response)
+        finally:
+            logs.keep_out()
+
+    def _broken(self, error: Exception) -> Answer:
+        """The answer to a fault of ours. The log gets its kind and places: texts of exceptions may quote secrets."""
+        places = "".join(traceback.format_tb(error.__traceback__))
+        log.error("A request failed with %s:\n%s", type(error).__name__, places)
+        return refusal(500, "The server failed to answer this request; the operator finds the cause in its log.")
+
+    def _refuse(
+        self, environ: WSGIEnvironment, start_response: StartResponse, given: Answer, login: str, reason: str
+    ) -> Iterable[bytes]:
+        """Sends a refusal with its one line in the log."""
+        # A request without credentials is how most clients begin.
+        level = logging.WARNING if given.status in (401, 503) and reason != "missing" else logging.INFO
+        if given.status != 500:
+            log.log(
+                level,
+                "%s %.300r of login %.150r from %s: %d (%s)",
+                environ["REQUEST_METHOD"][:20],
+                str(environ.get("PATH_INFO", "")).encode("latin-1", "replace").decode("utf-8", "replace"),
+                login,
+                environ.get("REMOTE_ADDR", "?"),
+                given.status,
+                reason,
+            )
+        return _send(environ, start_response, given)
+
+
+def raw_path(environ: WSGIEnvironment, prefix: str) -> str:
+    """The percent-encoded path below the mount point: of the request line where the server tells it and it is the one
+    that was routed here, else the decoded path encoded again (in which `%2F` is a slash already).
+    """
+    decoded = f"{environ.get('SCRIPT_NAME', '')}{environ.get('PATH_INFO', '')}".encode("latin-1", "replace")
+    line = str(environ.get("RAW_URI") or environ.get("REQUEST_URI") or "")
+    path = line.partition("?")[0] if line.startswith("/") else _path_of(line)
+    if path.startswith(prefix) and unquote_to_bytes(path) == decoded:
+        return path[len(prefix) :]
+    return quote(decoded, safe="/").removeprefix(prefix)
+
+
+def _path_of(url: str) -> str:
+    """The path of a request line in absolute form (RFC 9112 §3.2.2)."""
+    try:
+        return urlsplit(url).path or "/"
+    except ValueError:
+        return "/"
+
+
+def _for_engine(request: Request) -> WSGIEnvironment:
+    """The environ for the engine; see `environ`."""
+    environ = {
+        name: value
+        for name, value in request.environ.items()
+        if not name.startswith(_FORGEABLE) and name not in ("HTTP_AUTHORIZATION", "HTTP_TRANSFER_ENCODING")
+    }
+    segments = request.path.segments
+    environ["PATH_INFO"] = "/" + "/".join(segments) + ("/" if segments and request.path.collection else "")
+    environ["SCRIPT_NAME"] = request.prefix
+    environ["CONTENT_LENGTH"] = str(len(request.body))
+    environ["wsgi.input"] = BytesIO(request.body)
+    environ[VISITOR] = request.visitor
+    environ[PRINCIPAL_SEGMENT] = request.path.principal
+    return environ
+
+
+def _send(environ: WSGIEnvironment, start_response: StartResponse, given: Answer) -> Iterable[bytes]:
+    start_response(_STATUS[given.status], list(given.headers))
+    return () if environ["REQUEST_METHOD"] == "HEAD" else given.body

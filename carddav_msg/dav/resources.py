@@ -1,0 +1,61 @@
+"""GET, HEAD, PUT and DELETE of cards, DELETE of books (RFC 9110 §9.3, RFC 6352 §6.3.2)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from carddav_msg.dav.exchange import VCARD, Answer, BookRequest, answer
+from carddav_msg.dav.faults import refusal
+from carddav_msg.dav.preconditions import none_match, preconditions_of
+from carddav_msg.dav.properties import http_date
+from carddav_msg.domain.synctoken import ctag
+from carddav_msg.errors import NotFound, UnsupportedCard
+from carddav_msg.services.addressbooks import AddressBooks
+
+# The two older names are what Evolution and old phones send.
+_CARD_TYPES: Final = frozenset({"", "text/vcard", "text/x-vcard", "text/directory"})
+
+
+def get_card(addressbooks: AddressBooks, asked: BookRequest) -> Answer:
+    """The card as it is stored; the guard leaves out the body of an answer to HEAD."""
+    request = asked.request
+    card = addressbooks.card(request.principal, asked.book, request.path.card)
+    if card is None:
+        raise NotFound("There is no such card.")
+    validators = (
+        ("ETag", card.etag),
+        ("Last-Modified", http_date(card.modified)),
+        ("Cache-Control", "private, no-cache"),
+    )
+    if not none_match(request, card.etag):
+        return answer(304, b"", *validators)
+    return answer(200, card.text.encode(), ("Content-Type", VCARD), ("X-Content-Type-Options", "nosniff"), *validators)
+
+
+def put_card(addressbooks: AddressBooks, asked: BookRequest) -> Answer:
+    """Stores the card. The ETag is told only when what is served is what was sent (RFC 6352 §6.3.2.3)."""
+    request = asked.request
+    if request.environ.get("HTTP_CONTENT_RANGE"):
+        return refusal(400, "A part of a card can't be stored: send the whole card.", reason="Content-Range")
+    if request.header("CONTENT_ENCODING") not in (None, "", "identity"):
+        return refusal(415, "Send the card without a content coding.", reason="Content-Encoding")
+    media_type = str(request.environ.get("CONTENT_TYPE") or "").partition(";")[0].strip().lower()
+    if media_type not in _CARD_TYPES:
+        raise UnsupportedCard("The content type is not that of a vCard: send text/vcard.")
+    stored = addressbooks.put(request.principal, asked.book, request.path.card, request.body, preconditions_of(request))
+    tag = (("ETag", stored.etag),) if stored.etag else ()
+    return answer(201 if stored.created else 204, b"", *tag)
+
+
+def delete_card(addressbooks: AddressBooks, asked: BookRequest) -> Answer:
+    """Deletes the card."""
+    request = asked.request
+    addressbooks.delete(request.principal, asked.book, request.path.card, preconditions_of(request))
+    return answer(204)
+
+
+def delete_book(addressbooks: AddressBooks, asked: BookRequest) -> Answer:
+    """Deletes the book with its cards."""
+    preconditions_of(asked.request).check(f'"{ctag(asked.book.epoch, asked.book.seq)}"')
+    addressbooks.delete_book(asked.request.principal, asked.book)
+    return answer(204)

@@ -1,0 +1,36 @@
+"""Administration: what operators do to networks, users, shared books, grants and the installation itself.
+
+Every change is one transaction, and cards follow in it. What comes in is checked again here, whoever calls.
+"""
+
+from __future__ import annotations
+
+from carddav_msg.credentials.keyring import Keyring
+from carddav_msg.credentials.passwords import Passwords
+from carddav_msg.directory.port import Directory
+from carddav_msg.publishing import networks as publishing
+from carddav_msg.publishing.renderer import Renderer
+from carddav_msg.services.administration.books import SharedBooks
+from carddav_msg.services.administration.grants import Grants
+from carddav_msg.services.administration.networks import Networks
+from carddav_msg.services.administration.users import Users
+
+
+class Administration:
+    """One object for each noun, and what concerns the whole installation."""
+
+    def __init__(self, directory: Directory, renderer: Renderer, passwords: Passwords, keyring: Keyring) -> None:
+        self.networks = Networks(directory, renderer)
+        self.users = Users(directory, renderer, passwords, keyring)
+        self.books = SharedBooks(directory)
+        self.grants = Grants(directory)
+        self._directory = directory
+        self._renderer = renderer
+
+    def outdated(self) -> bool:
+        """True when cards were rendered by another release or with other settings, so that `rebuild` is due."""
+        return self._directory.meta(publishing.FINGERPRINT) != self._renderer.fingerprint
+
+    def rebuild(self) -> int:
+        """Renders every card again, renumbering only those whose bytes differ; returns how many did."""
+        return publishing.rebuild(self._directory, self._renderer)

@@ -1,0 +1,46 @@
+"""External Authentication: what the SSO server learns of a user who proved who they are (reference §3)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from carddav_msg.directory.port import Reads
+from carddav_msg.domain.access import Principal
+from carddav_msg.domain.contact import sip_address
+from carddav_msg.errors import Rejected, Unavailable
+from carddav_msg.formats.sip import sip_uri
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedAccount:
+    """`uri` is where the user can be reached (`sip:…` or empty), `numbers` are the verified ones, with `+`."""
+
+    uri: str
+    numbers: tuple[str, ...]
+
+
+class ExternalAuthentication:
+    """Answers the SSO server. Reads no secret: who the user is was settled before."""
+
+    def __init__(self, directory: Reads) -> None:
+        self._directory = directory
+
+    def account(
+        self, principal: Principal, network_id: str, cloud_username: str, *, messaging: bool
+    ) -> VerifiedAccount:
+        """The verified account of a user; Rejected for one without messaging, or who was disabled meanwhile.
+
+        Unavailable when the directory changed under us.
+        """
+        if not messaging:
+            raise Rejected("messaging")
+        network = self._directory.network(network_id)
+        user = self._directory.user(principal.network, cloud_username)
+        if network is None or user is None or user.id != principal.id or network.id != user.network:
+            raise Unavailable("The account changed while it was read.", retry_after=1)
+        if not user.enabled:
+            raise Rejected("disabled")
+        if not user.messaging:
+            raise Rejected("messaging")
+        numbers = dict.fromkeys(number.e164 for number in user.profile.numbers if number.verified and number.e164)
+        return VerifiedAccount(sip_uri(sip_address(user, network)), tuple(numbers))

@@ -1,0 +1,56 @@
+"""The web faces in Flask, a blueprint each. They parse, call a service and render; nothing here decides."""
+
+from __future__ import annotations
+
+from flask import Flask, Response
+
+from carddav_msg.bootstrap import Services
+from carddav_msg.errors import ConfigurationError, InvalidValue
+from carddav_msg.formats.auth_response import AuthResponseShape
+from carddav_msg.logs import keep_out
+from carddav_msg.web import avatars, contacts, errors, external_authentication, front_page, health, provisioning
+
+_HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+
+
+def create_app(services: Services) -> Flask:
+    """The WSGI application of everything but CardDAV; ConfigurationError for settings that can't be answered with."""
+    app = Flask(__name__, static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = services.settings.max_body_size
+    # No redirects to a tidier path: they would repeat the query, and what it holds, in an address.
+    app.url_map.strict_slashes = False
+    app.url_map.merge_slashes = False
+    app.register_blueprint(external_authentication.blueprint(services, _shape(services)))
+    app.register_blueprint(provisioning.blueprint(services))
+    app.register_blueprint(contacts.blueprint(services))
+    app.register_blueprint(avatars.blueprint(services))
+    app.register_blueprint(health.blueprint(services))
+    app.register_blueprint(front_page.blueprint())
+    errors.install(app)
+    app.after_request(_with_headers)
+    app.teardown_request(_forget)
+    return app
+
+
+def _shape(services: Services) -> AuthResponseShape:
+    try:
+        root, uri, numbers, number = services.settings.auth_xml_names
+        return AuthResponseShape(root, uri, numbers, number)
+    except InvalidValue as error:
+        raise ConfigurationError([f"auth_xml_names: {error}"]) from None
+
+
+def _with_headers(response: Response) -> Response:
+    for name, value in _HEADERS.items():
+        response.headers.setdefault(name, value)
+    return response
+
+
+def _forget(_error: BaseException | None) -> None:
+    keep_out()

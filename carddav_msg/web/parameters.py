@@ -1,0 +1,156 @@
+"""What callers send: the parameters of the vendor's templates, from query, form, JSON body or Basic authentication.
+
+Everything that is not clear is refused with 400 and a sentence that names the parameter, never its value.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Final
+from urllib.parse import parse_qsl
+
+from flask import Request
+from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
+
+from carddav_msg.credentials.device import DEVICE_LENGTH
+from carddav_msg.domain.identifiers import has_control
+from carddav_msg.logs import keep_out
+from carddav_msg.services.authentication import Hints
+from carddav_msg.web.errors import MissingCredentials, note_login
+
+LENGTH: Final = 1024
+_FIELDS: Final = 100
+_HOST_LENGTH = 255
+_NAMES: Final = {
+    "username": "username",
+    "cloud_username": "username",
+    "password": "password",
+    "cloud_password": "password",
+    "host": "host",
+    "cloud_id": "cloud_id",
+    "device": "device",
+    "installid": "device",
+}
+Pairs = Iterable[tuple[str, object]]
+
+
+@dataclass(frozen=True, slots=True)
+class Parameters:
+    """What a caller sent; empty texts were not sent. `login` and `password` are never empty."""
+
+    login: str = field(repr=False)
+    password: str = field(repr=False)
+    hints: Hints
+    cloud_id: str = ""
+    device: str = ""
+
+
+def read(request: Request, *, basic: bool = False) -> Parameters:
+    """The parameters of a request; with `basic` also from its Authorization header.
+
+    Raises BadRequest for what is missing or unclear, RequestEntityTooLarge for a body beyond the limit, and with
+    `basic` MissingCredentials when there are none at all or the header can't be read.
+    """
+    values: dict[str, str] = {}
+    _take(values, _query(request))
+    _take(values, _body(request))
+    if basic:
+        _take(values, _basic(request))
+        if "username" not in values and "password" not in values:
+            raise MissingCredentials
+    note_login(values.get("username", ""))
+    keep_out(values.get("password", ""))
+    for name in ("username", "password"):
+        if name not in values:
+            raise BadRequest(f"The parameter '{name}' (or 'cloud_{name}') is missing.")
+    cloud_id = values.get("cloud_id", "")
+    hints = Hints(cloud_id, values.get("host", ""), _request_host(request))
+    return Parameters(values["username"], values["password"], hints, cloud_id, values.get("device", ""))
+
+
+def _take(values: dict[str, str], pairs: Pairs) -> None:
+    for sent, value in pairs:
+        name = _NAMES.get(sent)
+        if name is None or value == "":
+            continue
+        if not isinstance(value, str):
+            raise BadRequest(f"The parameter '{sent}' is not a text.")
+        if len(value) > (DEVICE_LENGTH if name == "device" else LENGTH):
+            raise BadRequest(f"The parameter '{sent}' is too long.")
+        if not all(map(_fits, value)):
+            raise BadRequest(f"The parameter '{sent}' contains a control character.")
+        if values.setdefault(name, value) != value:
+            raise BadRequest(f"The parameter '{sent}' is there twice, with different values.")
+
+
+def _fits(character: str) -> bool:
+    """No control character, half surrogate pair or what XML can't carry; joiners may be part of a password."""
+    return unicodedata.category(character) not in ("Cc", "Cs") and character not in "\ufffe\uffff"
+
+
+def _query(request: Request) -> Pairs:
+    return _urlencoded(request.query_string, "query")
+
+
+def _urlencoded(raw: bytes, place: str) -> Pairs:
+    try:
+        text = raw.decode("utf-8")
+        return parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=_FIELDS)
+    except UnicodeDecodeError:
+        raise BadRequest(f"The {place} is not UTF-8.") from None
+    except ValueError:
+        raise BadRequest(f"The {place} has more than {_FIELDS} parameters.") from None
+
+
+def _body(request: Request) -> Pairs:
+    body = request.get_data(cache=False)
+    limit = request.max_content_length
+    if request.content_length is None and limit is not None and len(body) >= limit:
+        # werkzeug cuts a chunked body at the limit, and only a further read would say so.
+        raise RequestEntityTooLarge
+    if not body:
+        return ()
+    if request.mimetype_params.get("charset", "utf-8").lower() not in ("utf-8", "utf8", "us-ascii"):
+        raise BadRequest("The body is not UTF-8.")
+    if request.mimetype == "application/x-www-form-urlencoded":
+        return _urlencoded(body, "body")
+    if request.mimetype == "application/json":
+        return _json(body)
+    raise BadRequest("The body's Content-Type is neither application/x-www-form-urlencoded nor application/json.")
+
+
+def _json(body: bytes) -> Pairs:
+    try:
+        # Objects become tuples of their pairs, so that a name that comes twice is seen.
+        value = json.loads(body.decode("utf-8"), object_pairs_hook=tuple)
+    except UnicodeDecodeError:
+        raise BadRequest("The body is not UTF-8.") from None
+    except (ValueError, RecursionError):
+        raise BadRequest("The body is not JSON.") from None
+    if not isinstance(value, tuple):
+        raise BadRequest("The body is not a JSON object.")
+    return value
+
+
+def _basic(request: Request) -> Pairs:
+    scheme, _, encoded = request.headers.get("Authorization", "").strip().partition(" ")
+    if scheme.lower() != "basic":
+        return ()
+    try:
+        login, colon, password = base64.b64decode(encoded.strip(), validate=True).decode("utf-8").partition(":")
+    except (binascii.Error, ValueError):
+        raise MissingCredentials from None
+    if not colon:
+        raise MissingCredentials
+    return (("username", login), ("password", password))
+
+
+def _request_host(request: Request) -> str:
+    """The host name the request was sent to, as a hint; one that can't be a host name is no hint."""
+    host = str(request.environ.get("HTTP_HOST", ""))
+    return "" if len(host) > _HOST_LENGTH or has_control(host) else host

@@ -1,0 +1,1 @@
+"""Tests of the room `dav`: through the guard, with a real directory."""

@@ -1,0 +1,95 @@
+"""How many statements the database runs for what phones ask: the unit of speed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from sqlalchemy import event
+from sqlalchemy.pool import Pool
+
+from tests.dav.clients import CR, CS, D, vcard
+from tests.dav.conftest import House
+
+
+@pytest.fixture
+def statements() -> Iterator[list[str]]:
+    """Every statement that SQLite runs on connections made from now on."""
+    run: list[str] = []
+
+    def connected(connection: Any, _: object) -> None:
+        connection.set_trace_callback(run.append)
+
+    event.listen(Pool, "connect", connected)
+    yield run
+    event.remove(Pool, "connect", connected)
+
+
+@pytest.fixture
+def counted(statements: list[str], house: House) -> House:
+    """The house with three cards in Anna's book and a remembered password; the count begins at nothing."""
+    for name in "abc":
+        house.anna.put(f"{house.personal}{name}.vcf", vcard(uid=name))
+    statements.clear()
+    return house
+
+
+def _ran(statements: list[str]) -> list[str]:
+    """The verbs that ran since the last look, without those of the connection itself."""
+    verbs = [statement.split()[0].upper() for statement in statements]
+    statements.clear()
+    return [verb for verb in verbs if verb != "PRAGMA"]
+
+
+def test_a_poll_is_one_statement(counted: House, statements: list[str]) -> None:
+    """PROPFIND Depth 0 of tag and token: who it is and the state of the book in one row."""
+    assert counted.anna.propfind(counted.personal, CS + "getctag", D + "sync-token").status == 207
+    assert _ran(statements) == ["SELECT"]
+
+
+def test_a_sync_without_changes_is_one_statement(counted: House, statements: list[str]) -> None:
+    """The door tells already that nothing has changed."""
+    token = counted.anna.sync(counted.personal).xml.findtext(D + "sync-token") or ""
+    statements.clear()
+    counted.anna.sync(counted.personal, token)
+    assert _ran(statements) == ["SELECT"]
+
+
+def test_a_page_of_changes_is_one_more(counted: House, statements: list[str]) -> None:
+    """Listing and sync read a page of rows with one statement."""
+    counted.anna.sync(counted.personal)
+    assert _ran(statements) == ["SELECT"] * 2
+    counted.anna.propfind(counted.personal, D + "getetag", depth="1")
+    assert _ran(statements) == ["SELECT"] * 2
+    counted.anna.sync(counted.personal, "", CR + "address-data")
+    assert _ran(statements) == ["SELECT"] * 3
+
+
+def test_a_multiget_and_a_get_are_two(counted: House, statements: list[str]) -> None:
+    """All named cards come with one statement."""
+    counted.anna.multiget(counted.personal, [f"{counted.personal}{name}.vcf" for name in "abcd"])
+    assert _ran(statements) == ["SELECT"] * 2
+    counted.anna("GET", counted.personal + "a.vcf")
+    assert _ran(statements) == ["SELECT"] * 2
+    counted.anna.propfind(counted.personal + "a.vcf", D + "getetag")
+    assert _ran(statements) == ["SELECT"] * 2
+
+
+def test_a_refusal_reads_no_cards(counted: House, statements: list[str]) -> None:
+    """A foreign path costs what a poll costs, and bad XML no more."""
+    counted.anna.propfind("/dav/acme~bob/personal/", D + "getetag")
+    assert _ran(statements) == ["SELECT"]
+    counted.anna("PROPFIND", counted.personal, "<a")
+    assert _ran(statements) == ["SELECT"]
+
+
+def test_the_statements_of_a_write(counted: House, statements: list[str]) -> None:
+    """A new card, the same bytes again, a changed card, a deletion: what each costs."""
+    ran = {}
+    for name, card in (("new", vcard(uid="n")), ("same", vcard(uid="n")), ("changed", vcard("New", uid="n"))):
+        counted.anna.put(counted.personal + "n.vcf", card)
+        ran[name] = len(_ran(statements))
+    counted.anna("DELETE", counted.personal + "n.vcf")
+    ran["deleted"] = len(_ran(statements))
+    assert ran == {"new": 13, "same": 10, "changed": 12, "deleted": 11}

@@ -1,0 +1,1 @@
+"""Tests of the web faces, through HTTP answers from a real directory."""
