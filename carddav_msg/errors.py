@@ -16,6 +16,8 @@
     │   ├── InvalidCard          a vCard that breaks its RFC
     │   ├── CardTooLarge         larger than max-resource-size
     │   └── UidConflict          another card of the book has the UID
+    ├── UnsupportedFilter        a search has a condition that is not known
+    ├── UnsupportedCollation     a search compares by rules that are not known
     └── Unavailable              try again later; nothing was changed
 """
 
@@ -98,11 +100,26 @@ class CardTooLarge(CardError):
 
 
 class UidConflict(CardError):
-    """Another card of the book, at `href`, has the same UID (RFC 6352 §6.3.2.1, `no-uid-conflict`)."""
+    """The card at `href` has the UID, or another one that would be lost (RFC 6352 §6.3.2.1, `no-uid-conflict`)."""
 
-    def __init__(self, href: str) -> None:
-        super().__init__(f"The UID is already used by the card {href} of this address book.")
+    def __init__(self, href: str, sentence: str) -> None:
+        super().__init__(sentence)
         self.href = href
+
+
+class UnsupportedFilter(CarddavMsgError):
+    """A search has a condition that is not known (RFC 6352 §8.6, `supported-filter`).
+
+    `prop_filter` is the name of the prop-filter it stands in, or empty.
+    """
+
+    def __init__(self, message: str, prop_filter: str = "") -> None:
+        super().__init__(message)
+        self.prop_filter = prop_filter
+
+
+class UnsupportedCollation(CarddavMsgError):
+    """A search compares by rules that are not known (RFC 6352 §8.3, §8.6, `supported-collation`)."""
 
 
 class Unavailable(CarddavMsgError):

@@ -1,6 +1,7 @@
 """Paths of the CardDAV tree: `/dav/{principal}/{book}/{card}`.
 
-Segments are percent-encoded as RFC 3986 §3.3 allows, leaving out what clients are known to encode differently.
+In a segment everything is percent-encoded but what RFC 3986 §2.3 calls unreserved, as the engine does it too: one
+resource has one spelling.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ from urllib.parse import quote, unquote_to_bytes
 
 from carddav_msg.errors import InvalidValue
 
-_SAFE = "-._~!$&'()*+,;=:@"
 _UNFIT = re.compile(r"[/\x00-\x1f\x7f]")
 HREF_LENGTH = 255
 
@@ -38,7 +38,7 @@ class DavPath:
 
 def encode(segment: str) -> str:
     """One path segment, percent-encoded."""
-    return quote(segment, safe=_SAFE)
+    return quote(segment, safe="")
 
 
 def parse(path: str) -> DavPath:

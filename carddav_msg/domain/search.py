@@ -1,13 +1,13 @@
 """Searching cards (RFC 6352 §10.5): what a filter means. This evaluator alone defines it; SQL only selects candidates.
 
-* A prop-filter holds for a card when one of its properties, by itself, fulfils the conditions ("it matches" in §10.5.1).
-  So an `allof` speaks of one property; a negated text-match holds when some property does not match, and no longer
-  when there is none; a parameter is not defined when some property lacks it. The author of the RFC wrote his own server
-  that way; sabre/dav and Radicale negate over all properties of the name instead.
+* A prop-filter holds for a card when one property, by itself, fulfils the conditions (§10.5.1: one "exists, and … it
+  matches"). So an `allof` speaks of one property; a negated text-match holds when some property does not match, and not
+  when there is none; a parameter is not defined when some property lacks it. Apple's CalendarServer, where the RFC
+  comes from, does the same; sabre/dav and Radicale ask all properties of the name for what is negated or not defined.
 * The text of a property is its whole value without escapes, `N` as `Doe;John;;;` and `CATEGORIES` as `a,b`: clients
   look for a part of it. Blanks, and the punctuation of numbers, count.
-* The text of a parameter is any one of its values, also of a list in quotes (`TYPE="work,voice"`, which vCard 4.0
-  asks for); negated, it is none of them.
+* The text of a parameter is any one of its values (also in a `TYPE="work,voice"`, as vCard 4.0 writes a list);
+  negated, it is none of them.
 """
 
 from __future__ import annotations
@@ -38,10 +38,8 @@ class MatchType(StrEnum):
     ENDS_WITH = "ends-with"
 
 
-class Test(StrEnum):
+class FilterTest(StrEnum):
     """Whether one condition is enough, or all must hold."""
-
-    __test__ = False  # no class of tests
 
     ANYOF = "anyof"
     ALLOF = "allof"
@@ -96,7 +94,7 @@ class PropFilter:
 
     name: str
     conditions: tuple[TextMatch | ParamFilter, ...] = ()
-    test: Test = Test.ANYOF
+    test: FilterTest = FilterTest.ANYOF
     is_not_defined: bool = False
     group: str = field(init=False, repr=False, compare=False)
     kind: str = field(init=False, repr=False, compare=False)
@@ -115,15 +113,15 @@ class Filter:
     """What a search asks for (§10.5); without prop-filters it is every card."""
 
     prop_filters: tuple[PropFilter, ...] = ()
-    test: Test = Test.ANYOF
+    test: FilterTest = FilterTest.ANYOF
 
 
 def matches(filter: Filter, lines: Sequence[Line]) -> bool:
     """Whether the card with these lines is what the filter asks for."""
     if not filter.prop_filters:
         return True
-    quantify = any if filter.test is Test.ANYOF else all
-    return quantify([_has_property(wanted, lines) for wanted in filter.prop_filters])
+    quantify = any if filter.test is FilterTest.ANYOF else all
+    return quantify(_has_property(wanted, lines) for wanted in filter.prop_filters)
 
 
 def name_key(names: Iterable[str]) -> str:
@@ -134,7 +132,7 @@ def name_key(names: Iterable[str]) -> str:
 def preselect(filter: Filter) -> str | None:
     """A text that is in the `name_key` of every card that matches; None when there is no such text.
 
-    It is in the form of `casemap`, not of `identifiers.fold`, in which "José" would not contain "jose", as it does here.
+    Both are in the form of `casemap`: in that of `identifiers.fold`, "José" would not contain "jose", as it does here.
     """
     needed = [_in_name(wanted) for wanted in filter.prop_filters]
     return _combined(needed, filter.test)
@@ -189,7 +187,7 @@ def _has_property(wanted: PropFilter, lines: Sequence[Line]) -> bool:
 
 
 def _fulfils(line: Line, wanted: PropFilter) -> bool:
-    enough = wanted.test is Test.ANYOF
+    enough = wanted.test is FilterTest.ANYOF
     for condition in wanted.conditions:
         if isinstance(condition, TextMatch):
             holds = condition.found_in(line.text) is not condition.negate
@@ -207,8 +205,9 @@ def _has_param(wanted: ParamFilter, line: Line) -> bool:
     match = wanted.text_match
     if match is None:
         return True
-    listed = [item for value in values if "," in value for item in value.split(",")]
-    return any(map(match.found_in, values + listed)) is not match.negate
+    if wanted.name == "TYPE":
+        values += [item.strip() for value in values if "," in value for item in value.split(",")]
+    return any(map(match.found_in, values)) is not match.negate
 
 
 def _in_name(wanted: PropFilter) -> str | None:
@@ -218,7 +217,7 @@ def _in_name(wanted: PropFilter) -> str | None:
 
 
 def _in_text(condition: TextMatch | ParamFilter) -> str | None:
-    """From the first to the last base character: marks around them are put in another order by what they stand beside."""
+    """From the first to the last base character: the order of marks depends on what they stand beside."""
     if isinstance(condition, ParamFilter) or condition.negate:
         return None
     wanted = casemap(condition.text)
@@ -226,12 +225,12 @@ def _in_text(condition: TextMatch | ParamFilter) -> str | None:
     return wanted[bases[0] : bases[-1] + 1] if bases else None
 
 
-def _combined(needed: Sequence[str | None], test: Test) -> str | None:
+def _combined(needed: Sequence[str | None], test: FilterTest) -> str | None:
     """The longest text when all conditions hold; a text that each of them needs when one is enough."""
     texts = [text for text in needed if text]
     if not texts:
         return None
-    if test is Test.ALLOF:
+    if test is FilterTest.ALLOF:
         return max(texts, key=len)
     shortest = min(texts, key=len)
     return shortest if len(texts) == len(needed) and all(shortest in text for text in texts) else None

@@ -52,9 +52,11 @@ def put_card(
     preconditions.check(old.etag if old else None)
     if not card.uid:
         card = with_uid(card, old.uid if old else str(uuid.uuid4()))
-    taken = transaction.href_of_uid(book.id, card.uid)
-    if taken is not None and taken != href:
-        raise UidConflict(taken)
+    if old and old.uid != card.uid:
+        raise UidConflict(href, "The card has another UID; a contact with a new UID is a new card.")
+    taken = None if old else transaction.href_of_uid(book.id, card.uid)
+    if taken is not None:
+        raise UidConflict(taken, f"The UID is already used by the card {taken} of this address book.")
     user, link = _stands_for(transaction, renderer, network, book, card, old)
     before = old or StoredCard(0, href, card.uid, "", 0, 0, "", "")
     linked = replace(before, uid=card.uid, user=user.id if user else 0, link=link)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from carddav_msg.directory.rows import StoredCard
 from carddav_msg.domain.contact import Contact, MessagingIdentity
-from carddav_msg.domain.identifiers import fold
+from carddav_msg.domain.search import name_key
 from carddav_msg.domain.user import Photo
 from carddav_msg.formats import contacts_json
 from carddav_msg.formats.vcard.contentlines import ContentLine, scan
@@ -55,7 +55,7 @@ class Renderer:
             modified=modified,
             text=text,
             fragment=fragment,
-            fn_key=fold(contact.profile.display_name),
+            fn_key=name_key([contact.profile.display_name]),
         )
 
     def client_card(
@@ -77,7 +77,7 @@ class Renderer:
             modified=old.modified if served == old.text else now,
             text=served,
             fragment=contacts_json.fragment(contact, public_url=self.public_url, checksum=self.checksum),
-            fn_key=fold(profile.display_name),
+            fn_key=name_key(line.text for line in lines if line.name == "FN"),
         )
 
     def identity_in(self, lines: list[ContentLine]) -> MessagingIdentity | None:

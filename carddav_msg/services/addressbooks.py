@@ -151,8 +151,10 @@ class AddressBooks:
 
         Raises a CardError for what can't be kept, PreconditionFailed, Forbidden, Unavailable.
         """
-        exists = self._directory.card(book.id, href) is not None
-        require(principal, book, Privilege.WRITE_CONTENT if exists else Privilege.BIND)
+        if privileges(principal, book) & Privilege.WRITE != Privilege.WRITE:
+            require(principal, book, Privilege.READ)
+            exists = self._directory.card(book.id, href) is not None
+            require(principal, book, Privilege.WRITE_CONTENT if exists else Privilege.BIND)
 
         def work(transaction: Transaction) -> Stored:
             return put_card(transaction, self._renderer, book, href, body, preconditions, max_size=self.max_card_size)

@@ -144,7 +144,7 @@ def test_a_uid_belongs_to_one_card(house: House) -> None:
     house.anna.put(house.personal + "a%20%26.vcf", vcard())
     reply = house.anna.put(house.personal + "b.vcf", vcard())
     assert (reply.status, reply.condition) == (403, CR + "no-uid-conflict")
-    assert reply.xml.findtext(f"{CR}no-uid-conflict/{D}href") == house.personal + "a%20&.vcf"
+    assert reply.xml.findtext(f"{CR}no-uid-conflict/{D}href") == house.personal + "a%20%26.vcf"
 
 
 def test_members_share_a_book(house: House) -> None:

@@ -77,9 +77,9 @@ def test_a_multiget_and_a_get_are_two(counted: House, statements: list[str]) -> 
 
 
 def test_a_refusal_reads_no_cards(counted: House, statements: list[str]) -> None:
-    """A foreign path costs what a poll costs, and bad XML no more."""
+    """A foreign path costs a few look-ups of names, since it may be an old one; bad XML costs what a poll costs."""
     counted.anna.propfind("/dav/acme~bob/personal/", D + "getetag")
-    assert _ran(statements) == ["SELECT"]
+    assert _ran(statements) == ["SELECT"] * 5
     counted.anna("PROPFIND", counted.personal, "<a")
     assert _ran(statements) == ["SELECT"]
 
@@ -92,4 +92,4 @@ def test_the_statements_of_a_write(counted: House, statements: list[str]) -> Non
         ran[name] = len(_ran(statements))
     counted.anna("DELETE", counted.personal + "n.vcf")
     ran["deleted"] = len(_ran(statements))
-    assert ran == {"new": 13, "same": 10, "changed": 12, "deleted": 11}
+    assert ran == {"new": 10, "same": 6, "changed": 8, "deleted": 9}

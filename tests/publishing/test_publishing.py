@@ -211,6 +211,8 @@ def test_preconditions_and_uid_conflicts_refuse_and_change_nothing(house: House)
     with pytest.raises(UidConflict) as conflict:
         house.put(house.shared, "b.vcf", vcard("1"))
     assert conflict.value.href == "a.vcf"
+    with pytest.raises(UidConflict, match="another UID"):
+        house.put(house.shared, "a.vcf", vcard("2"))
     delete = house.services.directory.transact
     with pytest.raises(PreconditionFailed):
         delete(lambda tx: delete_card(tx, house.shared, "a.vcf", Preconditions(if_match=('"other"',))))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import and_, bindparam, delete, func, or_, select, update
+from sqlalchemy import and_, bindparam, delete, func, or_, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from carddav_msg.directory.rows import StagedRow
@@ -47,21 +47,16 @@ class StagingWrites(Writes):
         first = staging.alias("first")
         problems: list[tuple[int, str]] = []
         for name, shown in (("sip_username_key", "SIP username"), ("external_id", "external_id")):
-            query = (
-                select(staging.c.line, func.min(first.c.line))
-                .join(
-                    first,
-                    and_(
-                        first.c.run == staging.c.run,
-                        first.c.network == staging.c.network,
-                        first.c[name] == staging.c[name],
-                        first.c.line < staging.c.line,
-                    ),
+            # A window, not a join of the table with itself: that takes a time that grows with the square of the rows.
+            same = (
+                select(
+                    staging.c.line,
+                    func.min(staging.c.line).over(partition_by=(staging.c.network, staging.c[name])).label("first"),
                 )
-                .where(staging.c.run == run)
-                .group_by(staging.c.line)
+                .where(staging.c.run == run, staging.c[name].is_not(None))
+                .subquery()
             )
-            for line, other in self.connection.execute(query):
+            for line, other in self.connection.execute(select(same).where(same.c.first < same.c.line)):
                 problems.append((line, f"has the {shown} of line {other}."))
         query = (
             select(staging.c.line, first.c.line)
@@ -107,17 +102,18 @@ class StagingWrites(Writes):
             self.connection.execute(statement, [{"at": at, "hashed": h, "sealed": s} for at, h, s in rows])
 
     def unstaged_users(self, run: str) -> list[User]:
-        named = (
-            select(staging.c.line)
-            .where(
-                staging.c.run == run,
-                staging.c.network == users.c.network,
-                or_(staging.c.user_key == users.c.cloud_username_key, staging.c.external_id == users.c.external_id),
-            )
-            .exists()
+        of_run = select(staging.c.network).where(staging.c.run == run)
+        named = of_run.where(staging.c.network == users.c.network, staging.c.user_key == users.c.cloud_username_key)
+        external_ids = select(staging.c.network, staging.c.external_id).where(
+            staging.c.run == run, staging.c.external_id.is_not(None)
         )
-        networks = select(staging.c.network).where(staging.c.run == run).distinct()
-        query = select(users).where(users.c.network.in_(networks), users.c.enabled, ~named).order_by(users.c.id)
+        unknown = tuple_(users.c.network, users.c.external_id).not_in(external_ids)
+        query = (
+            select(users)
+            .where(users.c.network.in_(of_run.distinct()), users.c.enabled)
+            .where(~named.exists(), or_(users.c.external_id.is_(None), unknown))
+            .order_by(users.c.id)
+        )
         return [codec.user_of(row) for row in self.connection.execute(query)]
 
     def discard_staged(self, run: str) -> None:

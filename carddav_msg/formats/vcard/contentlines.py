@@ -47,6 +47,11 @@ class ContentLine:
     value: str
     end: str = ""
 
+    @property
+    def text(self) -> str:
+        """The value as a TEXT: without its escapes. What is between components or list items stays, unmarked."""
+        return unescape(self.value)
+
 
 def scan(text: str) -> list[ContentLine]:
     """The logical lines of a text; CRLF and LF end a line. Empty lines are lines too."""

@@ -72,7 +72,7 @@ class Users:
             network = transaction.lock_network(row, exclusive=True)
             new = _with_photo(transaction, replace(user, network=network.id), photo)
             new = checked(new, network.country)
-            _refuse_conflicts(transaction, new)
+            _refuse_external_id(transaction, new)
             (stored,) = publishing.add_users(transaction, self._renderer, network, [new])
             if hashed is not None:
                 transaction.save_password_hashes([(stored.id, hashed)], new_secret=True)
@@ -100,7 +100,7 @@ class Users:
         def work(transaction: Transaction, network: Network, old: User) -> User:
             new = checked(_with_photo(transaction, edit(old), photo), network.country)
             if new != old:
-                _refuse_conflicts(transaction, new)
+                _refuse_external_id(transaction, new)
                 publishing.save_users(transaction, self._renderer, network, [new])
             if fold(new.cloud_username) != fold(old.cloud_username):
                 transaction.add_user_alias(new, old.cloud_username)
@@ -159,11 +159,8 @@ def _with_photo(transaction: Transaction, user: User, photo: bytes | None) -> Us
     return replace(user, profile=replace(user.profile, photo=Photo(digest=digest)))
 
 
-def _refuse_conflicts(transaction: Transaction, user: User) -> None:
-    problems = transaction.name_conflicts(user.network, [user])
-    if user.external_id:
-        other = transaction.find_user(user.network, external_id=user.external_id)
-        if other and other.id != user.id:
-            problems = [*problems, f"The user {other.cloud_username!r} has the external id {user.external_id!r}."]
-    if problems:
-        raise AlreadyExists("\n".join(problems))
+def _refuse_external_id(transaction: Transaction, user: User) -> None:
+    """Publishing names all other clashes; this one is only known to who sets external ids."""
+    other = transaction.find_user(user.network, external_id=user.external_id) if user.external_id else None
+    if other and other.id != user.id:
+        raise AlreadyExists(f"The user {other.cloud_username!r} has the external id {user.external_id!r}.")
