@@ -9,10 +9,12 @@ from carddav_msg.credentials import keyring as keys
 from carddav_msg.credentials.keyring import Keyring
 from carddav_msg.credentials.passwords import Passwords, VerifiedMemory
 from carddav_msg.directory.port import Directory
+from carddav_msg.directory.rows import Retention
 from carddav_msg.directory.sql import engine
 from carddav_msg.directory.sql.migrate import migrate as migrate_database
 from carddav_msg.directory.sql.reader import SqlDirectory
 from carddav_msg.formats.vcard.identity import IdentityNames
+from carddav_msg.publishing.deletion_guard import DeletionGuard
 from carddav_msg.publishing.networks import FINGERPRINT
 from carddav_msg.publishing.renderer import Renderer
 from carddav_msg.services.addressbooks import AddressBooks
@@ -67,7 +69,11 @@ def build(settings: Settings) -> Services:
         renderer=renderer,
         authentication=Authentication(directory, passwords, keyring, memory, any_login=settings.auth_any_login),
         addressbooks=AddressBooks(
-            directory, renderer, page_size=settings.page_size, max_card_size=settings.max_card_size
+            directory,
+            renderer,
+            DeletionGuard(settings.deletion_guard_cards, settings.deletion_guard_percent),
+            page_size=settings.page_size,
+            max_card_size=settings.max_card_size,
         ),
         contacts=Contacts(
             directory,
@@ -90,7 +96,8 @@ def build(settings: Settings) -> Services:
 
 def open_directory(settings: Settings) -> Directory:
     """The directory alone, for commands that need no keys."""
-    return SqlDirectory(settings.database_url)
+    retention = Retention(settings.tombstone_days, settings.history_days, settings.audit_days)
+    return SqlDirectory(settings.database_url, retention)
 
 
 def make_renderer(settings: Settings) -> Renderer:

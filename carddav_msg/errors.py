@@ -18,6 +18,8 @@
     │   └── UidConflict          another card of the book has the UID
     ├── UnsupportedFilter        a search has a condition that is not known
     ├── UnsupportedCollation     a search compares by rules that are not known
+    ├── UnsupportedConversion    a card can't be had in the version asked for
+    ├── TooManyMatches           an answer can't be made as short as was asked
     └── Unavailable              try again later; nothing was changed
 """
 
@@ -120,6 +122,14 @@ class UnsupportedFilter(CarddavMsgError):
 
 class UnsupportedCollation(CarddavMsgError):
     """A search compares by rules that are not known (RFC 6352 §8.3, §8.6, `supported-collation`)."""
+
+
+class UnsupportedConversion(CarddavMsgError):
+    """A card can't be had in the version asked for (RFC 6352 §5.1.1.1, `supported-address-data-conversion`)."""
+
+
+class TooManyMatches(CarddavMsgError):
+    """An answer can't be made as short as was asked (RFC 6578 §3.2, `number-of-matches-within-limits`)."""
 
 
 class Unavailable(CarddavMsgError):

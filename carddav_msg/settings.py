@@ -78,6 +78,12 @@ class Settings:
     max_body_size: int = _setting(4 * 1024 * 1024, "The largest request body that is read.", minimum=1024)
     max_card_size: int = _setting(1024 * 1024, "The largest vCard that is kept.", minimum=1024)
     page_size: int = _setting(1000, "Rows read from the database at a time while an answer is sent.", minimum=1)
+    history_days: int = _setting(90, "How many days overwritten and deleted cards can be restored.", minimum=1)
+    audit_days: int = _setting(400, "How many days the audit of changes is kept.", minimum=1)
+    deletion_guard_cards: int = _setting(
+        20, "More deletions than this in a shared book by one user in 10 minutes are refused ...", minimum=1
+    )
+    deletion_guard_percent: int = _setting(20, "... if they are also more than this share of the book.", minimum=1)
     tombstone_days: int = _setting(400, "How many days deletions are remembered for clients that sync.", minimum=1)
 
     def __repr__(self) -> str:

@@ -12,7 +12,6 @@ from typing import Protocol, TypeVar
 
 from carddav_msg.directory.rows import (
     CardRow,
-    CardText,
     Credentials,
     DirectoryBook,
     Door,
@@ -25,6 +24,7 @@ from carddav_msg.directory.rows import (
     UserWithSecrets,
 )
 from carddav_msg.domain.access import Book, BookKind
+from carddav_msg.domain.audit import Actor, AuditEntry, CardVersion
 from carddav_msg.domain.contact import View
 from carddav_msg.domain.matchkeys import MatchKey
 from carddav_msg.domain.network import Network
@@ -45,7 +45,7 @@ class HotReads(Protocol):
     def changes(self, book: int, after: int, deletions_after: int, limit: int) -> list[Entry]:
         """Cards and deletions later than the given numbers, in the order of their numbers."""
 
-    def cards(self, book: int, hrefs: Sequence[str]) -> list[CardText]:
+    def cards(self, book: int, hrefs: Sequence[str]) -> list[CardRow]:
         """Those of the named cards that exist, in no particular order."""
 
     def card(self, book: int, href: str) -> CardRow | None:
@@ -53,6 +53,9 @@ class HotReads(Protocol):
 
     def texts(self, book: int, after: int, limit: int) -> list[tuple[int, CardRow]]:
         """Like `listing`, with the cards themselves."""
+
+    def search(self, book: int, text: str, after: int, limit: int) -> list[tuple[int, CardRow]]:
+        """Those of `texts` whose `fn_key` contains a text, character by character."""
 
     def fragments(self, book: int, after: int, limit: int) -> list[tuple[int, int, str]]:
         """(seq, user or 0, Web Service Contacts fragment) of cards later than `after`."""
@@ -103,6 +106,12 @@ class Reads(HotReads, Protocol):
     def meta(self, name: str) -> str | None:
         """A remembered fact of the installation."""
 
+    def audit(self, network: int | None, before: int, limit: int) -> list[tuple[int, AuditEntry]]:
+        """(row, entry) of the audit of a network, or of all, the newest first, those with a row below `before`."""
+
+    def versions(self, book: int, href: str, limit: int) -> list[CardVersion]:
+        """Kept versions of a card, or with an empty href of all cards of a book, the newest first."""
+
     def ready(self) -> str:
         """An empty text when the database answers and has this code's schema, else a sentence."""
 
@@ -111,6 +120,7 @@ class Transaction(Protocol):
     """Writes, in the caller's transaction. Lock order: network → books by id → cards (DESIGN §4)."""
 
     now: int
+    actor: Actor
 
     def lock_network(self, network: int, *, exclusive: bool) -> Network:
         """Locks the row of a network; NotFound when it is gone."""
@@ -236,6 +246,31 @@ class Transaction(Protocol):
     def prune(self, before: int) -> int:
         """Forgets deletions before a time, raises the floors, and returns how many were forgotten."""
 
+    def record(self, entries: Sequence[AuditEntry]) -> None:
+        """Adds to the audit, with this transaction's time and actor; forgets entries that are too old."""
+
+    def keep_versions(self, book: int, cards: Sequence[StoredCard], action: str) -> None:
+        """Keeps cards as they are before they are `overwritten` or `deleted`; forgets versions that are too old."""
+
+    def deleted_lately(self, book: int, since: int) -> int:
+        """How many cards of a book the actor deleted since a time."""
+
+    def version(self, version: int) -> CardVersion | None:
+        """A kept version."""
+
+    def count_cards(self, book: int) -> int: ...
+
+    def allow_deletions(self, book: int, until: int) -> None:
+        """Lets the mass-deletion guard pass everything in a book until a time."""
+
+    def deletions_allowed_until(self, book: int) -> int: ...
+
+    def version_texts(self, book: int, href: str) -> list[str]:
+        """The texts of the kept versions of a card."""
+
+    def new_epochs(self) -> int:
+        """Gives every book a new epoch, so that all clients sync anew; returns how many books there are."""
+
     def stage(self, run: str, rows: Sequence[StagedRow]) -> list[tuple[int, int]]:
         """Stages rows of an import, but not those whose user is staged already, in an earlier call or an earlier row of
         this one: for these it returns (line, line of the staged row)."""
@@ -268,6 +303,9 @@ class Directory(Reads, Protocol):
 
     def transact(self, work: Callable[[Transaction], T]) -> T:
         """Runs `work` in a transaction, again (a few times) after a deadlock or a serialisation failure."""
+
+    def acting(self, actor: Actor) -> Directory:
+        """This directory with transactions of that actor."""
 
     def close(self) -> None:
         """Closes pooled connections."""

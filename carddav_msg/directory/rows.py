@@ -123,6 +123,15 @@ class SharedBook:
 
 
 @dataclass(frozen=True, slots=True)
+class Retention:
+    """For how many days deletions (for clients that sync), old versions of cards, and the audit are kept."""
+
+    tombstones: int = 400
+    history: int = 90
+    audit: int = 400
+
+
+@dataclass(frozen=True, slots=True)
 class GrantRow:
     """A grant with names instead of rows; `scope` is a Network ID or `*`."""
 

@@ -42,7 +42,7 @@ class Grant:
 class Principal:
     """An authenticated user: `id` and `network` are rows, `login` the canonical name `NETWORK~cloud_username`.
 
-    `plain` is True when a device credential was used: then grants do not count (DESIGN §5).
+    `address` is where the request came from, for the audit. `plain` is True when a device credential was used: then grants do not count (DESIGN §5).
     """
 
     id: int
@@ -50,6 +50,7 @@ class Principal:
     login: str
     grants: tuple[Grant, ...] = ()
     plain: bool = False
+    address: str = ""
 
     def administers(self, network: int) -> bool:
         """True when the principal is an admin of the network."""
@@ -89,7 +90,8 @@ def privileges(principal: Principal, book: Book) -> Privilege:
     if book.network != principal.network:
         return Privilege.NONE
     if book.kind is BookKind.DIRECTORY:
-        return Privilege.READ
+        # An admin edits the cards of users; users come and go by the CLI and by imports.
+        return Privilege.READ | Privilege.WRITE_CONTENT if principal.administers(book.network) else Privilege.READ
     if book.access == "write" or principal.administers(book.network):
         return Privilege.READ | Privilege.WRITE
     return Privilege.READ if book.access == "read" else Privilege.NONE

@@ -16,6 +16,7 @@ class Network:
     `account` holds extra nodes of the Account XML by name; `country` is the default for telephone numbers.
     With `auto_link`, cards that share a number, an e-mail or a SIP address with exactly one visible user stand for that
     user; with `link_extensions`, a bare extension is enough in shared books.
+    `source_owned` names profile fields that an import feeds: clients can't edit them, and are told `source_name`.
     `omit_network_id` leaves `networkId` out of provisioning, the vendor's implicit rule for single-tenant apps.
     """
 
@@ -33,6 +34,8 @@ class Network:
     link_extensions: bool = False
     omit_network_id: bool = False
     account: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    source_name: str = ""
+    source_owned: frozenset[str] = frozenset()
 
 
 def effective_id(network_id: str, *, single_tenant: bool, cloud_ids: tuple[str, ...]) -> str:

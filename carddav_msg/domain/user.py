@@ -74,7 +74,10 @@ class Photo:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """What a directory says of a person; empty strings and tuples mean "not known"."""
+    """What a directory says of a person; empty strings and tuples mean "not known".
+
+    `extra` are unfolded vCard lines that an admin's client wrote and no field stands for; directory cards show them.
+    """
 
     display_name: str
     given_name: str = ""
@@ -95,6 +98,7 @@ class Profile:
     birthday: str = ""
     note: str = ""
     photo: Photo = field(default_factory=Photo)
+    extra: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

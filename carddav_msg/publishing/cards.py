@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import logging
 import uuid
 from dataclasses import dataclass, replace
 
 from carddav_msg.directory.port import Transaction
 from carddav_msg.directory.rows import StoredCard
 from carddav_msg.domain.access import Book, BookKind
-from carddav_msg.domain.contact import MessagingIdentity, identity_of
-from carddav_msg.domain.identifiers import fold
+from carddav_msg.domain.audit import AuditEntry
+from carddav_msg.domain.contact import identity_of
 from carddav_msg.domain.network import Network
 from carddav_msg.domain.preconditions import Preconditions
-from carddav_msg.domain.user import User
-from carddav_msg.errors import Forbidden, NotFound, UidConflict
+from carddav_msg.domain.synctoken import SyncToken
+from carddav_msg.errors import NotFound, PreconditionFailed, UidConflict
 from carddav_msg.formats.vcard.card import Card, parse, with_uid
 from carddav_msg.formats.vcard.contentlines import scan
-from carddav_msg.publishing.links import KEYS, PAIR, keys_of_card, save_changed, user_of_keys, visible
+from carddav_msg.publishing.deletion_guard import DeletionGuard
+from carddav_msg.publishing.identities import stands_for
+from carddav_msg.publishing.links import keys_of_card, save_changed
 from carddav_msg.publishing.renderer import Renderer
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,81 +46,105 @@ def put_card(
     """
     card = parse(body, max_size=max_size)
     network = transaction.lock_network(book.network, exclusive=False)
-    transaction.take_numbers(book.id, 0)
+    state = SyncToken(book.id, book.epoch, transaction.take_numbers(book.id, 0))
     old = transaction.stored_card(book.id, href)
-    preconditions.check(old.etag if old else None)
+    preconditions.check(old.etag if old else None, state)
     if not card.uid:
         card = with_uid(card, old.uid if old else str(uuid.uuid4()))
     if old and old.uid != card.uid:
         raise UidConflict(href, "The card has another UID; a contact with a new UID is a new card.")
+    after = _store(transaction, renderer, network, book, href, card, old)
+    return Stored(old is None, after.etag if after.text.encode() == body else None)
+
+
+def delete_card(
+    transaction: Transaction, book: Book, href: str, preconditions: Preconditions, guard: DeletionGuard
+) -> None:
+    """Deletes a card and leaves a tombstone; NotFound, PreconditionFailed, Forbidden by the mass-deletion guard."""
+    network = transaction.lock_network(book.network, exclusive=False)
+    state = SyncToken(book.id, book.epoch, transaction.take_numbers(book.id, 0))
+    old = transaction.stored_card(book.id, href)
+    preconditions.check(old.etag if old else None, state)
+    if old is None:
+        raise NotFound("There is no such card.")
+    _remove(transaction, network, book, old, guard)
+
+
+def move_card(
+    transaction: Transaction,
+    renderer: Renderer,
+    source: tuple[Book, str],
+    target: tuple[Book, str],
+    preconditions: Preconditions,
+    guard: DeletionGuard,
+    *,
+    overwrite: bool,
+) -> bool:
+    """Moves a card to another name or book of one network (RFC 4918 §9.9); True when the target was not there before.
+
+    Raises NotFound, PreconditionFailed (also when the target exists and may not be overwritten), UidConflict,
+    Forbidden.
+    """
+    (book, href), (to_book, to_href) = source, target
+    network = transaction.lock_network(book.network, exclusive=False)
+    numbers = {row: transaction.take_numbers(row, 0) for row in sorted({book.id, to_book.id})}
+    old = transaction.stored_card(book.id, href)
+    preconditions.check(old.etag if old else None, SyncToken(book.id, book.epoch, numbers[book.id]))
+    if old is None:
+        raise NotFound("There is no such card.")
+    replaced = transaction.stored_card(to_book.id, to_href)
+    if replaced and not overwrite:
+        raise PreconditionFailed("There is a card at the destination already.")
+    _remove(transaction, network, book, old, guard)
+    if replaced:
+        _remove(transaction, network, to_book, replaced, guard)
+    card = parse(old.text.encode(), max_size=len(old.text.encode()))
+    _store(transaction, renderer, network, to_book, to_href, card, None)
+    return replaced is None
+
+
+def _store(
+    transaction: Transaction,
+    renderer: Renderer,
+    network: Network,
+    book: Book,
+    href: str,
+    card: Card,
+    old: StoredCard | None,
+) -> StoredCard:
+    """Stores what a client wrote over the old card, or as a new one; what is the same is not stored again."""
     taken = None if old else transaction.href_of_uid(book.id, card.uid)
     if taken is not None:
         raise UidConflict(taken, f"The UID is already used by the card {taken} of this address book.")
-    user, link = _stands_for(transaction, renderer, network, book, card, old)
+    user, link = stands_for(transaction, renderer, network, book, card, old)
     before = old or StoredCard(0, href, card.uid, "", 0, 0, "", "")
     linked = replace(before, uid=card.uid, user=user.id if user else 0, link=link)
     identity = identity_of(user, network) if user else None
     after = renderer.client_card(linked, card.text, identity, transaction.now, transaction.save_photo)
-    etag = after.etag if after.text.encode() == body else None
     if old and after.text == old.text:
         save_changed(transaction, book.id, [old], [after])
-        return Stored(False, etag)
+        return after
     transaction.save_cards(book.id, [after], transaction.take_numbers(book.id, 1))
+    if old and book.kind is BookKind.SHARED:
+        transaction.keep_versions(book.id, [old], "overwritten")
+    transaction.record([_entry(network, book, href, old, after)])
     if network.auto_link:
         transaction.save_card_keys(network.id, book.id, {href: keys_of_card(scan(after.text), network)})
-    return Stored(old is None, etag)
+    return after
 
 
-def delete_card(transaction: Transaction, book: Book, href: str, preconditions: Preconditions) -> None:
-    """Deletes a card and leaves a tombstone; NotFound when there is none, PreconditionFailed."""
-    transaction.lock_network(book.network, exclusive=False)
-    last = transaction.take_numbers(book.id, 1)
-    old = transaction.stored_card(book.id, href)
-    preconditions.check(old.etag if old else None)
-    if old is None:
-        raise NotFound("There is no such card.")
-    transaction.delete_cards(book.id, [href], last)
+def _remove(transaction: Transaction, network: Network, book: Book, old: StoredCard, guard: DeletionGuard) -> None:
+    if book.kind is BookKind.SHARED:
+        guard.check(transaction, book)
+        transaction.keep_versions(book.id, [old], "deleted")
+    transaction.delete_cards(book.id, [old.href], transaction.take_numbers(book.id, 1))
+    transaction.record([_entry(network, book, old.href, old, None)])
 
 
-def _stands_for(
-    transaction: Transaction, renderer: Renderer, network: Network, book: Book, card: Card, old: StoredCard | None
-) -> tuple[User | None, str]:
-    """The user whom the card stands for from now on, and why.
-
-    A pair the card carries or once carried is kept or dropped silently: a client that syncs an old state is in good
-    faith. A new pair must be that of a user with messaging whom all readers of the book see; another one is dropped in
-    a personal book and refused in a shared one.
-    """
-    linked = _user(transaction, old.user) if old and old.user else None
-    pair = renderer.identity_in(list(card.lines))
-    found = transaction.find_user(network.id, cloud_username=pair.cloud_username) if pair else None
-    if pair and not (found and linked and found.id == linked.id):
-        if found and _is_identity(pair, found, network) and visible(found, transaction.reader_views(book.id)):
-            return found, PAIR
-        carried = old is not None and renderer.identity_in(scan(old.text)) == pair
-        if book.kind is not BookKind.PERSONAL and not carried:
-            log.warning("A card with a messaging identity that no visible user has was refused in book %d.", book.id)
-            raise Forbidden(
-                "write-content",
-                f"{pair.cloud_username!r} in network {pair.network_id!r} is no messaging user of this directory.",
-            )
-    if linked and old and old.link == PAIR:
-        return linked, PAIR
-    if not network.auto_link:
-        return None, ""
-    keys = keys_of_card(card.lines, network)
-    user = user_of_keys(transaction, network, book.kind, keys, transaction.reader_views(book.id))
-    return (user, KEYS) if user else (None, "")
-
-
-def _is_identity(pair: MessagingIdentity, user: User, network: Network) -> bool:
-    """Spelling of the Cloud Username aside (the served card gets the stored one), the pair is the user's."""
-    own = identity_of(user, network)
-    return (
-        own is not None and fold(own.cloud_username) == fold(pair.cloud_username) and own.network_id == pair.network_id
-    )
-
-
-def _user(transaction: Transaction, row: int) -> User | None:
-    found = transaction.users_by_id([row])
-    return found[0] if found else None
+def _entry(network: Network, book: Book, href: str, old: StoredCard | None, new: StoredCard | None) -> AuditEntry:
+    """The audit of a card; what is in a personal book is nobody's business but the owner's."""
+    action = "card changed" if old and new else "card added" if new else "card deleted"
+    subject = f"card {network.network_id}/{book.slug}/{href}"
+    if book.kind is BookKind.PERSONAL:
+        return AuditEntry(network.id, action, subject)
+    return AuditEntry(network.id, action, subject, old.text if old else "", new.text if new else "")

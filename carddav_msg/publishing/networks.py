@@ -9,6 +9,7 @@ from carddav_msg.domain.access import DIRECTORY_SLUG, Book, BookKind
 from carddav_msg.domain.contact import View
 from carddav_msg.domain.network import Network, effective_id
 from carddav_msg.errors import InvalidValue
+from carddav_msg.publishing.auditing import network_entry
 from carddav_msg.publishing.links import BATCH, relink_network
 from carddav_msg.publishing.renderer import Renderer
 from carddav_msg.publishing.users import publish_users
@@ -33,6 +34,7 @@ def add_network(transaction: Transaction, network: Network) -> Network:
         floor=0,
     )
     transaction.add_book(book, view=DEFAULT_VIEW, rule=View())
+    transaction.record([network_entry(None, stored)])
     return stored
 
 
@@ -43,6 +45,7 @@ def save_network(transaction: Transaction, renderer: Renderer, network: Network,
     """
     changed = _effective(network)
     transaction.save_network(changed)
+    transaction.record([network_entry(old, changed)])
     if changed.network_id != old.network_id:
         transaction.add_network_alias(changed.id, old.network_id)
     if (changed.effective_id, changed.sip_host) != (old.effective_id, old.sip_host):
@@ -57,6 +60,7 @@ def remove_network(transaction: Transaction, network: Network) -> None:
     if transaction.users_after(network.id, 0, 1):
         raise InvalidValue("network", f"{network.network_id!r} still has users; remove or move them first.")
     transaction.remove_network(network.id)
+    transaction.record([network_entry(network, None)])
 
 
 def publish_network(transaction: Transaction, renderer: Renderer, network: Network) -> int:

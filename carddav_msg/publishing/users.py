@@ -8,10 +8,12 @@ from dataclasses import replace
 
 from carddav_msg.directory.port import Transaction
 from carddav_msg.directory.rows import DirectoryBook, StoredCard
+from carddav_msg.domain.audit import AuditEntry
 from carddav_msg.domain.contact import contact_of, identity_of
 from carddav_msg.domain.network import Network
 from carddav_msg.domain.user import User
 from carddav_msg.errors import AlreadyExists
+from carddav_msg.publishing.auditing import user_entries
 from carddav_msg.publishing.links import BATCH, DIRECTORY, keys_of_user, relink, save_changed
 from carddav_msg.publishing.renderer import Renderer, served
 
@@ -32,6 +34,7 @@ def add_users(transaction: Transaction, renderer: Renderer, network: Network, us
     ]
     _check_names(transaction, network, named)
     stored = transaction.add_users(named)
+    transaction.record(user_entries(network, {}, stored))
     _publish(transaction, renderer, network, stored, views)
     _relink(transaction, renderer, network, stored)
     return stored
@@ -40,6 +43,8 @@ def add_users(transaction: Transaction, renderer: Renderer, network: Network, us
 def save_users(transaction: Transaction, renderer: Renderer, network: Network, users: Sequence[User]) -> None:
     """Stores changed users of a locked network and publishes them again; cards whose bytes stay keep their numbers."""
     _check_names(transaction, network, users)
+    before = {user.id: user for user in transaction.users_by_id([user.id for user in users])}
+    transaction.record(user_entries(network, before, users))
     transaction.save_users(users)
     publish_users(transaction, renderer, network, users)
     _relink(transaction, renderer, network, users)
@@ -52,6 +57,7 @@ def remove_user(transaction: Transaction, renderer: Renderer, network: Network, 
     publish_users(transaction, renderer, network, [gone])
     _relink(transaction, renderer, network, [gone])
     transaction.remove_user(user.id)
+    transaction.record([AuditEntry(network.id, "user removed", f"user {network.network_id}~{user.cloud_username}")])
 
 
 def publish_users(transaction: Transaction, renderer: Renderer, network: Network, users: Sequence[User]) -> int:

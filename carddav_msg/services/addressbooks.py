@@ -6,18 +6,23 @@ changes between two pages comes again with the next delta (DESIGN §3).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from carddav_msg.directory.port import Directory, Transaction
-from carddav_msg.directory.rows import CardRow, CardText, Entry
+from carddav_msg.directory.rows import CardRow, Entry
 from carddav_msg.domain.access import DIRECTORY_SLUG, PERSONAL_SLUG, Book, BookKind, Principal, Privilege, privileges
+from carddav_msg.domain.audit import Actor
 from carddav_msg.domain.identifiers import fold, split_login
 from carddav_msg.domain.preconditions import Preconditions
+from carddav_msg.domain.search import Filter, matches, preselect
 from carddav_msg.domain.synctoken import SyncToken
 from carddav_msg.domain.user import parse_text
 from carddav_msg.errors import AlreadyExists, Forbidden, InvalidValue, NotFound
-from carddav_msg.publishing.cards import Stored, delete_card, put_card
+from carddav_msg.formats.vcard.contentlines import scan
+from carddav_msg.publishing.cards import Stored, delete_card, move_card, put_card
+from carddav_msg.publishing.deletion_guard import DeletionGuard
+from carddav_msg.publishing.directory_cards import put_directory_card, refuse_deletion
 from carddav_msg.publishing.renderer import Renderer
 
 _DAV_NAMES = {
@@ -30,20 +35,28 @@ _DAV_NAMES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Delta:
-    """What changed since a sync token: entries (etag None = deleted) and the token of the state they lead to."""
+    """What changed since a sync token: entries (etag None = deleted) and the token of the state they lead to.
+
+    When a limit cut the entries short, `truncated` and `token` say so after the last of them was read: then the token
+    is that of the last entry, and there is more behind it.
+    """
 
     entries: Iterator[Entry]
     token: SyncToken
+    truncated: bool = False
 
 
 class AddressBooks:
     """The address books of one directory. Every method raises Forbidden when the principal lacks the privilege."""
 
-    def __init__(self, directory: Directory, renderer: Renderer, *, page_size: int, max_card_size: int) -> None:
+    def __init__(
+        self, directory: Directory, renderer: Renderer, guard: DeletionGuard, *, page_size: int, max_card_size: int
+    ) -> None:
         self._directory = directory
         self._renderer = renderer
+        self._guard = guard
         self._page_size = page_size
         self.max_card_size = max_card_size
 
@@ -89,35 +102,48 @@ class AddressBooks:
             sent.add(entry.href for entry in page)
             after = page[-1].seq
 
-    def changes(self, principal: Principal, book: Book, token: str) -> Delta:
-        """What changed since a token; with an empty token all cards. InvalidSyncToken when it has to start anew."""
-        require(principal, book, Privilege.READ)
-        after = deletions_after = 0
-        if token:
-            known = SyncToken.parse(token).check(book=book.id, epoch=book.epoch, seq=book.seq, floor=book.floor)
-            after, deletions_after = known.seq, known.deletions_after
-        else:
-            deletions_after = book.seq
-        return Delta(self._changes(book, after, deletions_after), SyncToken(book.id, book.epoch, book.seq))
+    def changes(self, principal: Principal, book: Book, token: str, limit: int | None = None) -> Delta:
+        """What changed since a token; with an empty token all cards. InvalidSyncToken when it has to start anew.
 
-    def _changes(self, book: Book, after: int, deletions_after: int) -> Iterator[Entry]:
+        Of more than `limit` entries the first ones come, by the number of their change (RFC 6578 §3.6).
+        """
+        require(principal, book, Privilege.READ)
+        now = SyncToken(book.id, book.epoch, book.seq)
+        since = SyncToken(book.id, book.epoch, 0, start=book.seq)
+        if token:
+            since = SyncToken.parse(token).check(book=book.id, epoch=book.epoch, seq=book.seq, floor=book.floor)
+        delta = Delta(iter(()), now)
+        delta.entries = self._changes(book, since) if limit is None else self._limited(delta, book, since, limit)
+        return delta
+
+    def _changes(self, book: Book, since: SyncToken, page_size: int | None = None) -> Iterator[Entry]:
+        after, size = since.seq, page_size or self._page_size
         if after >= book.seq:
             return
-        while page := self._directory.changes(book.id, after, deletions_after, self._page_size):
+        while page := self._directory.changes(book.id, after, since.deletions_after, size):
             for entry in page:
                 if entry.seq > book.seq:
                     return
                 yield entry
-            if len(page) < self._page_size:
+            if len(page) < size:
                 return
             after = page[-1].seq
 
-    def cards(self, principal: Principal, book: Book, hrefs: Sequence[str]) -> Iterator[CardText | str]:
+    def _limited(self, delta: Delta, book: Book, since: SyncToken, limit: int) -> Iterator[Entry]:
+        reached = since
+        for count, entry in enumerate(self._changes(book, since, min(self._page_size, limit + 1))):
+            if count == limit:
+                delta.token, delta.truncated = reached, True
+                return
+            reached = replace(since, seq=entry.seq)
+            yield entry
+
+    def cards(self, principal: Principal, book: Book, hrefs: Sequence[str]) -> Iterator[CardRow | str]:
         """The named cards in the order asked for; for one that does not exist, its href."""
         require(principal, book, Privilege.READ)
         return self._cards(book, hrefs)
 
-    def _cards(self, book: Book, hrefs: Sequence[str]) -> Iterator[CardText | str]:
+    def _cards(self, book: Book, hrefs: Sequence[str]) -> Iterator[CardRow | str]:
         for start in range(0, len(hrefs), self._page_size):
             page = list(dict.fromkeys(hrefs[start : start + self._page_size]))
             found = {card.href: card for card in self._directory.cards(book.id, page)}
@@ -130,14 +156,29 @@ class AddressBooks:
         return self._directory.card(book.id, href)
 
     def texts(self, principal: Principal, book: Book) -> Iterator[CardRow]:
-        """All cards with their texts, a page at a time (addressbook-query, GET of a book)."""
+        """All cards with their texts, a page at a time (GET of a book)."""
         require(principal, book, Privilege.READ)
-        return self._texts(book)
+        return self._texts(book, self._directory.texts)
 
-    def _texts(self, book: Book) -> Iterator[CardRow]:
+    def search(self, principal: Principal, book: Book, filter: Filter) -> Iterator[CardRow]:
+        """The cards that match (RFC 6352 §8.6): the database names candidates, `domain.search` decides."""
+        require(principal, book, Privilege.READ)
+        text = preselect(filter)
+        if text is None:
+            candidates = self._texts(book, self._directory.texts)
+        else:
+            wanted = text
+
+            def page(row: int, after: int, limit: int) -> list[tuple[int, CardRow]]:
+                return self._directory.search(row, wanted, after, limit)
+
+            candidates = self._texts(book, page)
+        return (card for card in candidates if not filter.prop_filters or matches(filter, scan(card.text)))
+
+    def _texts(self, book: Book, read: Callable[[int, int, int], list[tuple[int, CardRow]]]) -> Iterator[CardRow]:
         sent = _Sent(book)
         after = 0
-        while page := self._directory.texts(book.id, after, self._page_size):
+        while page := read(book.id, after, self._page_size):
             for seq, card in page:
                 if sent.is_new(seq, card.href):
                     yield card
@@ -151,20 +192,55 @@ class AddressBooks:
 
         Raises a CardError for what can't be kept, PreconditionFailed, Forbidden, Unavailable.
         """
-        if privileges(principal, book) & Privilege.WRITE != Privilege.WRITE:
+        have = privileges(principal, book)
+        edits = book.kind is BookKind.DIRECTORY and have & Privilege.WRITE_CONTENT
+        if not edits and have & Privilege.WRITE != Privilege.WRITE:
             require(principal, book, Privilege.READ)
             exists = self._directory.card(book.id, href) is not None
             require(principal, book, Privilege.WRITE_CONTENT if exists else Privilege.BIND)
+        put = put_directory_card if edits else put_card
 
         def work(transaction: Transaction) -> Stored:
-            return put_card(transaction, self._renderer, book, href, body, preconditions, max_size=self.max_card_size)
+            return put(transaction, self._renderer, book, href, body, preconditions, max_size=self.max_card_size)
 
-        return self._directory.transact(work)
+        return self._as(principal).transact(work)
 
     def delete(self, principal: Principal, book: Book, href: str, preconditions: Preconditions) -> None:
-        """Deletes a card; NotFound when there is none."""
+        """Deletes a card; NotFound when there is none, Forbidden by the mass-deletion guard."""
+        if book.kind is BookKind.DIRECTORY and privileges(principal, book) & Privilege.WRITE_CONTENT:
+            raise refuse_deletion()
         require(principal, book, Privilege.UNBIND)
-        self._directory.transact(lambda transaction: delete_card(transaction, book, href, preconditions))
+        self._as(principal).transact(
+            lambda transaction: delete_card(transaction, book, href, preconditions, self._guard)
+        )
+
+    def move(
+        self,
+        principal: Principal,
+        book: Book,
+        href: str,
+        target_book: Book,
+        target_href: str,
+        *,
+        overwrite: bool,
+        preconditions: Preconditions,
+    ) -> bool:
+        """Moves a card to another name or book (RFC 4918 §9.9); True when the target was not there before.
+
+        Raises NotFound, PreconditionFailed (also without `overwrite`, when there is a target), UidConflict.
+        """
+        require(principal, book, Privilege.UNBIND)
+        require(principal, target_book, Privilege.BIND)
+        if target_book.network != book.network or (book.id, href) == (target_book.id, target_href):
+            raise Forbidden("bind", "A card can be moved to another name or book of the same network.")
+
+        def work(transaction: Transaction) -> bool:
+            source, target = (book, href), (target_book, target_href)
+            return move_card(
+                transaction, self._renderer, source, target, preconditions, self._guard, overwrite=overwrite
+            )
+
+        return self._as(principal).transact(work)
 
     def create_book(self, principal: Principal, slug: str, display_name: str, description: str, color: str) -> Book:
         """A further personal book of the principal (extended MKCOL, RFC 5689); AlreadyExists when the name is taken."""
@@ -184,13 +260,17 @@ class AddressBooks:
             description=parse_text(description, "addressbook-description"),
             color=parse_text(color, "addressbook-color", 64),
         )
-        self._directory.transact(lambda transaction: transaction.save_book(changed))
+        self._as(principal).transact(lambda transaction: transaction.save_book(changed))
         return changed
 
     def delete_book(self, principal: Principal, book: Book) -> None:
         """Deletes a further personal book with its cards; the first one, shared books and the directory stay."""
         require(principal, book, Privilege.DELETE_BOOK)
-        self._directory.transact(lambda transaction: transaction.remove_book(book.id))
+        self._as(principal).transact(lambda transaction: transaction.remove_book(book.id))
+
+    def _as(self, principal: Principal) -> Directory:
+        """The directory with transactions of the principal, as the audit names them."""
+        return self._directory.acting(Actor(principal.login, "carddav", principal.address, principal.id))
 
     def _make_personal(self, principal: Principal, slug: str, display_name: str, description: str, color: str) -> Book:
         if len(slug.encode()) > 255:
@@ -215,7 +295,7 @@ class AddressBooks:
             return transaction.add_book(book)
 
         try:
-            return self._directory.transact(work)
+            return self._as(principal).transact(work)
         except AlreadyExists:  # another request of the same user was first
             found = next((b for b in self._directory.home(principal.id) if b.slug == slug), None)
             if found is None or slug != PERSONAL_SLUG:

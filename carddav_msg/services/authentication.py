@@ -75,7 +75,9 @@ class Authentication:
         self._memory = memory
         self._any_login = any_login
 
-    def enter(self, login: str, secret: str, face: Face, *, slug: str = "", hints: Hints | None = None) -> Visitor:
+    def enter(
+        self, login: str, secret: str, face: Face, *, slug: str = "", hints: Hints | None = None, address: str = ""
+    ) -> Visitor:
         """The visitor with this login and secret; Rejected otherwise. Unavailable when the database can't tell."""
         login = unicodedata.normalize("NFC", login)
         hints = hints or Hints()
@@ -99,6 +101,7 @@ class Authentication:
             login_of(door.network_id, door.cloud_username),
             door.grants,
             method is Method.DEVICE,
+            address,
         )
         return Visitor(
             principal,

@@ -102,6 +102,7 @@ def test_what_is_no_device_credential_is_a_password(text: str) -> None:
         schemes.pbkdf2_sha512.using(rounds=10).hash("pässword"),
         schemes.argon2.using(memory_cost=16, rounds=1, parallelism=1).hash("pässword"),
     ],
+    ids=["bcrypt 2b", "bcrypt 2a", "bcrypt 2y", "sha512-crypt", "pbkdf2 sha256", "pbkdf2 sha512", "argon2"],
 )
 def test_imported_hashes_verify_and_are_upgraded(hashed: str) -> None:
     """Every kind that an import may bring opens the door once and is then replaced by today's kind."""

@@ -14,12 +14,14 @@ from carddav_msg.domain.user import Number, User
 from carddav_msg.errors import Forbidden, InvalidValue, NotFound, PreconditionFailed, UidConflict
 from carddav_msg.publishing import networks, users
 from carddav_msg.publishing.cards import Stored, delete_card, put_card
+from carddav_msg.publishing.deletion_guard import DeletionGuard
 from tests.builders import add_network, add_user, add_users, new_user
 
 if TYPE_CHECKING:
     from carddav_msg.bootstrap import Services
 
 ANY = Preconditions()
+GUARD = DeletionGuard(cards=20, percent=20)
 
 
 def vcard(uid: str, *lines: str) -> bytes:
@@ -215,11 +217,11 @@ def test_preconditions_and_uid_conflicts_refuse_and_change_nothing(house: House)
         house.put(house.shared, "a.vcf", vcard("2"))
     delete = house.services.directory.transact
     with pytest.raises(PreconditionFailed):
-        delete(lambda tx: delete_card(tx, house.shared, "a.vcf", Preconditions(if_match=('"other"',))))
+        delete(lambda tx: delete_card(tx, house.shared, "a.vcf", Preconditions(if_match=('"other"',)), GUARD))
     with pytest.raises(NotFound):
-        delete(lambda tx: delete_card(tx, house.shared, "zzz.vcf", ANY))
+        delete(lambda tx: delete_card(tx, house.shared, "zzz.vcf", ANY, GUARD))
     assert house.seq(BookKind.SHARED) == seq
-    delete(lambda tx: delete_card(tx, house.shared, "a.vcf", Preconditions(if_match=(etag,))))
+    delete(lambda tx: delete_card(tx, house.shared, "a.vcf", Preconditions(if_match=(etag,)), GUARD))
     assert house.seq(BookKind.SHARED) == seq + 1
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, TypeVar
 
+from carddav_msg.domain.audit import Actor, AuditEntry, CardVersion
 from carddav_msg.domain.contact import DEFAULT_MASK, View
 from carddav_msg.domain.identifiers import fold, normalise_host
 from carddav_msg.domain.network import Network
@@ -24,7 +25,7 @@ def profile_json(profile: Profile) -> str:
     values: dict[str, Any] = {}
     for name, value in asdict(profile).items():
         if isinstance(value, (list, tuple)):
-            value = [_filled(item) for item in value]
+            value = [_filled(item) if isinstance(item, dict) else item for item in value]
         elif isinstance(value, dict):
             value = _filled(value)
         if value and name != "display_name":
@@ -38,6 +39,7 @@ def profile_of(display_name: str, text: str) -> Profile:
     values["emails"] = tuple(Email(**item) for item in values.get("emails", ()))
     values["addresses"] = tuple(Address(**item) for item in values.get("addresses", ()))
     values["photo"] = Photo(**values.get("photo", {}))
+    values["extra"] = tuple(values.get("extra", ()))
     return Profile(display_name=display_name, **values)
 
 
@@ -70,6 +72,8 @@ def network_values(network: Network) -> dict[str, Any]:
         "link_extensions": network.link_extensions,
         "omit_network_id": network.omit_network_id,
         "account": dumps(dict(network.account)),
+        "source_name": network.source_name,
+        "source_owned": dumps(sorted(network.source_owned)),
     }
 
 
@@ -89,6 +93,8 @@ def network_of(row: Any, domains: Iterable[str], cloud_ids: Iterable[str]) -> Ne
         link_extensions=bool(row.link_extensions),
         omit_network_id=bool(row.omit_network_id),
         account=json.loads(row.account),
+        source_name=row.source_name,
+        source_owned=frozenset(json.loads(row.source_owned)),
     )
 
 
@@ -127,6 +133,16 @@ def user_of(row: Any) -> User:
         view=row.view,
         session_epoch=row.session_epoch,
     )
+
+
+def audit_entry_of(row: Any) -> AuditEntry:
+    actor = Actor(row.actor, row.face, row.address)
+    return AuditEntry(row.network, row.action, row.subject, row.before, row.after, row.at, actor)
+
+
+def version_of(row: Any) -> CardVersion:
+    actor = Actor(row.actor, row.face, row.address, row.by)
+    return CardVersion(row.id, row.book, row.href, row.uid, row.action, row.text, row.at, actor)
 
 
 def chunks(items: Sequence[T], size: int = 500) -> Iterable[Sequence[T]]:

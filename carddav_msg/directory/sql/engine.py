@@ -10,11 +10,12 @@ from typing import Any
 
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError, OperationalError
+from sqlalchemy.exc import ArgumentError, DatabaseError, IntegrityError, NoSuchModuleError, OperationalError
 
 from carddav_msg.errors import AlreadyExists, ConfigurationError, Unavailable
 
 BUSY_SECONDS = 10
+CONNECT_SECONDS = 5
 _RETRYABLE = ("40001", "40P01")  # serialization_failure, deadlock_detected
 
 
@@ -62,9 +63,11 @@ def open_engines(text: str) -> tuple[Engine, Engine]:
                 event.listen(engine, "connect", _configure_sqlite)
             event.listen(writes, "begin", _begin_immediate)
             return reads, writes
+        # A phone gets its 503 soon; the driver alone would wait for more than two minutes.
+        wait = {"connect_timeout": CONNECT_SECONDS}
         lock = {"options": f"-c lock_timeout={BUSY_SECONDS * 1000}"}
-        reads = _create(url, isolation_level="AUTOCOMMIT", pool_reset_on_return=None)
-        return reads, _create(url, connect_args=lock)
+        reads = _create(url, isolation_level="AUTOCOMMIT", pool_reset_on_return=None, connect_args=wait)
+        return reads, _create(url, connect_args=wait | lock)
     except (ImportError, NoSuchModuleError):
         raise ConfigurationError(
             ["database_url: the PostgreSQL driver is not installed; install carddav-msg[postgresql]."]
@@ -98,10 +101,9 @@ def translated() -> Iterator[None]:
         raise AlreadyExists("A name or key is taken already.") from error
     except OperationalError as error:
         raise _unavailable(error.orig) from error
-    except DBAPIError as error:
-        if error.connection_invalidated:
-            raise _unavailable(error.orig) from error
-        raise
+    except DatabaseError as error:
+        # What is left is a file that is no database, or a fault of ours in a statement.
+        raise _unavailable(error.orig) from error
 
 
 def _unavailable(cause: BaseException | None) -> Unavailable:

@@ -29,7 +29,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql import CompoundSelect
 
-from carddav_msg.directory.rows import CardRow, CardText, Door, Entry, Named
+from carddav_msg.directory.rows import CardRow, Door, Entry, Named
 from carddav_msg.directory.sql.schema import (
     Row,
     Text,
@@ -101,6 +101,7 @@ class SqlHotReads:
     _cards: Statement
     _card: Statement
     _texts: Statement
+    _search: Statement
     _fragments: Statement
     _home: Statement
     _photo: Statement
@@ -159,8 +160,8 @@ class SqlHotReads:
         rows = self._run(self._changes, book=book, after=after, deletions_after=deletions_after, limit=limit)
         return [Entry(*row) for row in rows]
 
-    def cards(self, book: int, hrefs: Sequence[str]) -> list[CardText]:
-        return [CardText(*row) for row in self._run(self._cards, book=book, hrefs=self._array(hrefs))]
+    def cards(self, book: int, hrefs: Sequence[str]) -> list[CardRow]:
+        return [CardRow(*row) for row in self._run(self._cards, book=book, hrefs=self._array(hrefs))]
 
     def card(self, book: int, href: str) -> CardRow | None:
         rows = self._run(self._card, book=book, href=href)
@@ -168,6 +169,10 @@ class SqlHotReads:
 
     def texts(self, book: int, after: int, limit: int) -> list[tuple[int, CardRow]]:
         return [(row[0], CardRow(*row[1:])) for row in self._run(self._texts, book=book, after=after, limit=limit)]
+
+    def search(self, book: int, text: str, after: int, limit: int) -> list[tuple[int, CardRow]]:
+        rows = self._run(self._search, book=book, wanted=text, after=after, limit=limit)
+        return [(row[0], CardRow(*row[1:])) for row in rows]
 
     def fragments(self, book: int, after: int, limit: int) -> list[tuple[int, int, str]]:
         return [(row[0], row[1], row[2]) for row in self._run(self._fragments, book=book, after=after, limit=limit)]
@@ -216,6 +221,9 @@ def _statements(sqlite: bool) -> dict[str, Select[Any] | CompoundSelect[Any]]:
     after: BindParameter[Any] = bindparam("after")
     page: BindParameter[Any] = bindparam("limit", type_=Row)
     card_row = (cards.c.href, cards.c.etag, cards.c.text, cards.c.uid, cards.c.modified, cards.c.size)
+    texts = select(cards.c.seq, *card_row).where(cards.c.book == book, cards.c.seq > after)
+    # Not LIKE: it has metacharacters, and SQLite's does not tell "a" from "A".
+    place = func.instr if sqlite else func.strpos
     return {
         "door": _door_statement(func.group_concat if sqlite else func.string_agg),
         "listing": select(cards.c.seq, cards.c.href, cards.c.etag)
@@ -230,12 +238,10 @@ def _statements(sqlite: bool) -> dict[str, Select[Any] | CompoundSelect[Any]]:
         )
         .order_by(literal_column("1"))
         .limit(page),
-        "cards": select(cards.c.href, cards.c.etag, cards.c.text).where(
-            cards.c.book == book, among(cards.c.href, "hrefs", String)
-        ),
+        "cards": select(*card_row).where(cards.c.book == book, among(cards.c.href, "hrefs", String)),
         "card": select(*card_row).where(cards.c.book == book, cards.c.href == bindparam("href")),
-        "texts": select(cards.c.seq, *card_row)
-        .where(cards.c.book == book, cards.c.seq > after)
+        "texts": texts.order_by(cards.c.seq).limit(page),
+        "search": texts.where(place(cards.c.fn_key, bindparam("wanted", type_=Text)) > literal_column("0"))
         .order_by(cards.c.seq)
         .limit(page),
         "fragments": select(cards.c.seq, func.coalesce(cards.c.user, 0), cards.c.fragment)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -15,6 +16,7 @@ from carddav_msg.directory.rows import (
     Credentials,
     DirectoryBook,
     GrantRow,
+    Retention,
     SharedBook,
     UserWithSecrets,
 )
@@ -23,8 +25,10 @@ from carddav_msg.directory.sql.engine import Conflict, open_engines, translated
 from carddav_msg.directory.sql.hot import SqlHotReads
 from carddav_msg.directory.sql.migrate import schema_problem
 from carddav_msg.directory.sql.schema import (
+    audit,
     book_members,
     books,
+    card_versions,
     cards,
     credentials,
     grants,
@@ -38,6 +42,7 @@ from carddav_msg.directory.sql.schema import (
     users,
 )
 from carddav_msg.directory.sql.writer import SqlTransaction
+from carddav_msg.domain.audit import SERVER, Actor, AuditEntry, CardVersion
 from carddav_msg.domain.identifiers import fold
 from carddav_msg.domain.network import Network
 from carddav_msg.domain.user import User
@@ -50,9 +55,16 @@ _TRIES = 5
 class SqlDirectory(SqlHotReads):
     """The directory on a SQL database. Opening connects to nothing; threads share one object, processes don't."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, retention: Retention) -> None:
         self._reads, self._writes = open_engines(url)
+        self._actor = SERVER
+        self._retention = retention
         super().__init__(self._reads)
+
+    def acting(self, actor: Actor) -> SqlDirectory:
+        acting = copy.copy(self)
+        acting._actor = actor
+        return acting
 
     @contextmanager
     def _reading(self) -> Iterator[Connection]:
@@ -62,7 +74,7 @@ class SqlDirectory(SqlHotReads):
     @contextmanager
     def write(self) -> Iterator[SqlTransaction]:
         with translated(), self._writes.begin() as connection:
-            yield SqlTransaction(connection, time.time_ns() // 1000)
+            yield SqlTransaction(connection, time.time_ns() // 1000, self._actor, self._retention)
 
     def transact(self, work: Callable[[SqlTransaction], T]) -> T:
         for attempt in range(_TRIES):
@@ -193,6 +205,21 @@ class SqlDirectory(SqlHotReads):
     def meta(self, name: str) -> str | None:
         with self._reading() as connection:
             return connection.execute(select(meta.c.value).where(meta.c.name == name)).scalar()
+
+    def audit(self, network: int | None, before: int, limit: int) -> list[tuple[int, AuditEntry]]:
+        query = select(audit).where(audit.c.id < before).order_by(audit.c.id.desc()).limit(limit)
+        if network is not None:
+            query = query.where(audit.c.network == network)
+        with self._reading() as connection:
+            return [(row.id, codec.audit_entry_of(row)) for row in connection.execute(query)]
+
+    def versions(self, book: int, href: str, limit: int) -> list[CardVersion]:
+        query = select(card_versions).where(card_versions.c.book == book)
+        if href:
+            query = query.where(card_versions.c.href == href)
+        with self._reading() as connection:
+            rows = connection.execute(query.order_by(card_versions.c.at.desc(), card_versions.c.id.desc()).limit(limit))
+            return [codec.version_of(row) for row in rows]
 
     def ready(self) -> str:
         try:

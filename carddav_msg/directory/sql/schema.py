@@ -70,6 +70,8 @@ networks = Table(
     _flag("link_extensions"),
     _flag("omit_network_id"),
     _text("account", "{}"),
+    _text("source_name"),
+    _text("source_owned", "[]"),  # JSON: fields that an import feeds, so that clients can't edit them
     _number("changed"),
     UniqueConstraint("network_key"),
     UniqueConstraint("effective_key"),
@@ -176,7 +178,7 @@ books = Table(
     _number("seq"),
     _number("floor"),
     _number("modified"),
-    _number("render_version"),
+    _number("allow_delete_until"),  # until then the mass-deletion guard lets everything pass
     UniqueConstraint("network", "slug", "owner", "view"),
     Index(None, "owner"),
 )
@@ -254,6 +256,42 @@ photos = Table(
     Column("media_type", Text, nullable=False),
     Column("body", LargeBinary, nullable=False),
     UniqueConstraint("content_key"),
+)
+
+card_versions = Table(
+    "card_versions",
+    metadata,
+    Column("id", Row, primary_key=True),
+    _of("book", "books"),
+    _text("href"),
+    _text("uid"),
+    _text("action"),  # overwritten, deleted
+    _text("text"),
+    _number("at"),
+    _text("actor"),
+    _text("face"),
+    _text("address"),
+    _number("by"),  # the row of the user who did it, 0 for others
+    Index(None, "book", "href", "at"),
+    Index(None, "book", "by", "at"),
+    Index(None, "at"),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", Row, primary_key=True),
+    _number("at"),
+    _number("network"),  # no foreign key: entries outlive what they are about
+    _text("action"),
+    _text("subject"),
+    _text("before"),
+    _text("after"),
+    _text("actor"),
+    _text("face"),
+    _text("address"),
+    Index(None, "network", "at"),
+    Index(None, "at"),
 )
 
 keys = Table(

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from carddav_msg.directory.sql.bookwrites import BookWrites
 from carddav_msg.directory.sql.cardwrites import CardWrites
+from carddav_msg.directory.sql.historywrites import HistoryWrites
 from carddav_msg.directory.sql.networkwrites import NetworkWrites
 from carddav_msg.directory.sql.stagingwrites import StagingWrites
 from carddav_msg.directory.sql.userwrites import UserWrites
 
 
-class SqlTransaction(NetworkWrites, UserWrites, BookWrites, CardWrites, StagingWrites):
+class SqlTransaction(NetworkWrites, UserWrites, BookWrites, CardWrites, HistoryWrites, StagingWrites):
     """One transaction over one connection; `now` is the same for all it writes."""

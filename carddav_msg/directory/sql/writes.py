@@ -8,13 +8,18 @@ from typing import Any
 from sqlalchemy import Connection, Table
 from sqlalchemy.dialects import postgresql, sqlite
 
+from carddav_msg.directory.rows import Retention
+from carddav_msg.domain.audit import Actor
+
 
 class Writes:
-    """The base of a transaction: `now` is microseconds UTC."""
+    """The base of a transaction: `now` is microseconds UTC, `actor` who writes."""
 
-    def __init__(self, connection: Connection, now: int) -> None:
+    def __init__(self, connection: Connection, now: int, actor: Actor, retention: Retention) -> None:
         self.connection = connection
         self.now = now
+        self.actor = actor
+        self.retention = retention
 
     @property
     def _locks_rows(self) -> bool:

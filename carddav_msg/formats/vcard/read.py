@@ -84,6 +84,7 @@ def profile_of(lines: Iterable[ContentLine]) -> Profile:
         addresses=tuple(addresses),
         note="\n".join(filter(None, notes)),
         photo=photo,
+        extra=(),
     )
 
 

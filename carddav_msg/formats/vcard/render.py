@@ -29,6 +29,7 @@ _TEL_TYPES = {
 _EMAIL_TYPES = {"work": "INTERNET,WORK", "home": "INTERNET,HOME"}
 _ADR_TYPES = {"work": "WORK", "home": "HOME"}
 _NO_URI = re.compile(r"[\x00-\x20\x7f-\x9f\"<>\\^`{|}\u2028\u2029]")
+_ITEM = re.compile(r"(?i:item)([0-9]{1,6})\.")
 _NO_TOKEN = re.compile(r"[^A-Z0-9-]+")
 
 
@@ -58,6 +59,7 @@ def render(
     if picture:
         lines.append(fold(picture))
     lines += [fold(f"URL:{_uri(url)}") for url in contact.urls]
+    lines += [fold(line) for line in profile.extra]
     if contact.identity:
         lines += identity_lines(contact.identity, names)
     moment = datetime.fromtimestamp(rev // 1_000_000, UTC)
@@ -95,7 +97,7 @@ def _person(profile: Profile) -> Iterator[str]:
 def _reachable(contact: Contact) -> Iterator[str]:
     """Numbers, e-mail addresses, the SIP address and postal addresses; `item` groups tie Apple's labels to them."""
     profile = contact.profile
-    items = 0
+    items = max([int(found[1]) for line in profile.extra if (found := _ITEM.match(line))], default=0)
     for kind, value, label in unique_numbers(profile):
         line = f"TEL;TYPE={_TEL_TYPES.get(kind, 'VOICE')}:{escape(value)}"
         if label:

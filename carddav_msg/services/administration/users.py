@@ -13,9 +13,9 @@ from carddav_msg.domain.network import Network
 from carddav_msg.domain.user import Photo, User
 from carddav_msg.errors import AlreadyExists, NotFound
 from carddav_msg.publishing import users as publishing
+from carddav_msg.publishing.profiles import checked, parse_password, parse_photo
 from carddav_msg.publishing.renderer import Renderer
 from carddav_msg.services.administration.lookup import network_named, user_named
-from carddav_msg.services.administration.profiles import checked, parse_password, parse_photo
 
 _PAGE = 500
 

@@ -97,10 +97,15 @@ def _address(name: str) -> Column:
 
 
 def _number(name: str, kind: str, *, verified: bool = False) -> Column:
-    """The first numbers of a kind, `|` between them; further ones, made elsewhere, stay, unless the cell is empty."""
+    """The first numbers of a kind, `|` between them; further ones, made elsewhere, stay, unless the cell is empty.
+
+    A verified number may be of any kind; `kind` is that of new ones.
+    """
 
     def own(profile: Profile) -> list[Number]:
-        return [number for number in profile.numbers if number.kind == kind and number.verified == verified]
+        if verified:
+            return [number for number in profile.numbers if number.verified]
+        return [number for number in profile.numbers if number.kind == kind and not number.verified]
 
     def read(cell: str, country: str) -> list[list[str]]:
         try:
@@ -111,11 +116,14 @@ def _number(name: str, kind: str, *, verified: bool = False) -> Column:
 
     def write(draft: Draft, value: list[list[str]]) -> None:
         have = own(draft.user.profile)
-        labels = {number.entered: number.label for number in have}
-        named = [Number(kind, entered, e164, labels.get(entered, ""), verified) for entered, e164 in value]
+        known = {number.entered: number for number in have}
+        named = [
+            replace(known.get(entered) or Number(kind, entered, verified=verified), e164=e164)
+            for entered, e164 in value
+        ]
         new = [*named, *(number for number in have[len(named) :] if number not in named)] if named else []
         if new != have:
-            before = draft.profile.get("numbers", draft.user.profile.numbers)
+            before = [n for n in draft.profile.get("numbers", draft.user.profile.numbers) if n not in have]
             draft.profile["numbers"] = replace_numbers(before, kind, new, verified=verified)
 
     return Column(name, read, write, lambda user: "|".join(number.entered for number in own(user.profile)))

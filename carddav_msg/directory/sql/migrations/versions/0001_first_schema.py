@@ -16,6 +16,22 @@ ROW = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 def upgrade() -> None:
     op.create_table(
+        "audit",
+        sa.Column("id", ROW, nullable=False),
+        sa.Column("at", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("network", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("action", TEXT, server_default="", nullable=False),
+        sa.Column("subject", TEXT, server_default="", nullable=False),
+        sa.Column("before", TEXT, server_default="", nullable=False),
+        sa.Column("after", TEXT, server_default="", nullable=False),
+        sa.Column("actor", TEXT, server_default="", nullable=False),
+        sa.Column("face", TEXT, server_default="", nullable=False),
+        sa.Column("address", TEXT, server_default="", nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_audit")),
+    )
+    op.create_index(op.f("ix_audit_at"), "audit", ["at"], unique=False)
+    op.create_index(op.f("ix_audit_network_at"), "audit", ["network", "at"], unique=False)
+    op.create_table(
         "keys",
         sa.Column("key_id", TEXT, nullable=False),
         sa.Column("purpose", TEXT, nullable=False),
@@ -45,6 +61,8 @@ def upgrade() -> None:
         sa.Column("link_extensions", sa.Boolean(), nullable=False),
         sa.Column("omit_network_id", sa.Boolean(), nullable=False),
         sa.Column("account", TEXT, server_default="{}", nullable=False),
+        sa.Column("source_name", TEXT, server_default="", nullable=False),
+        sa.Column("source_owned", TEXT, server_default="[]", nullable=False),
         sa.Column("changed", sa.BigInteger(), server_default="0", nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_networks")),
         sa.UniqueConstraint("effective_key", name=op.f("uq_networks_effective_key")),
@@ -92,7 +110,7 @@ def upgrade() -> None:
         sa.Column("seq", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("floor", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("modified", sa.BigInteger(), server_default="0", nullable=False),
-        sa.Column("render_version", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("allow_delete_until", sa.BigInteger(), server_default="0", nullable=False),
         sa.ForeignKeyConstraint(["network"], ["networks.id"], name=op.f("fk_books_network"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_books")),
         sa.UniqueConstraint("network", "slug", "owner", "view", name=op.f("uq_books_network_slug_owner_view")),
@@ -161,6 +179,25 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("book", "user", name=op.f("pk_book_members")),
     )
     op.create_index(op.f("ix_book_members_user"), "book_members", ["user"], unique=False)
+    op.create_table(
+        "card_versions",
+        sa.Column("id", ROW, nullable=False),
+        sa.Column("book", ROW, nullable=False),
+        sa.Column("href", TEXT, server_default="", nullable=False),
+        sa.Column("uid", TEXT, server_default="", nullable=False),
+        sa.Column("action", TEXT, server_default="", nullable=False),
+        sa.Column("text", TEXT, server_default="", nullable=False),
+        sa.Column("at", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("actor", TEXT, server_default="", nullable=False),
+        sa.Column("face", TEXT, server_default="", nullable=False),
+        sa.Column("address", TEXT, server_default="", nullable=False),
+        sa.Column("by", sa.BigInteger(), server_default="0", nullable=False),
+        sa.ForeignKeyConstraint(["book"], ["books.id"], name=op.f("fk_card_versions_book"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_card_versions")),
+    )
+    op.create_index(op.f("ix_card_versions_at"), "card_versions", ["at"], unique=False)
+    op.create_index(op.f("ix_card_versions_book_by_at"), "card_versions", ["book", "by", "at"], unique=False)
+    op.create_index(op.f("ix_card_versions_book_href_at"), "card_versions", ["book", "href", "at"], unique=False)
     op.create_table(
         "cards",
         sa.Column("id", ROW, nullable=False),

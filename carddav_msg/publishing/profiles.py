@@ -74,6 +74,7 @@ def checked_profile(profile: Profile, country: str) -> Profile:
             parse_url(profile.photo.large_url, "large_avatar_url"),
             profile.photo.digest,
         ),
+        extra=tuple(parse_text(line, "extra", NOTE_LENGTH) for line in profile.extra),
     )
 
 
