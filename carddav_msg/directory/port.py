@@ -106,11 +106,19 @@ class Reads(HotReads, Protocol):
     def meta(self, name: str) -> str | None:
         """A remembered fact of the installation."""
 
-    def audit(self, network: int | None, before: int, limit: int) -> list[tuple[int, AuditEntry]]:
-        """(row, entry) of the audit of a network, or of all, the newest first, those with a row below `before`."""
+    def view_counts(self, network: int) -> dict[int, tuple[int, int]]:
+        """Directory book → (users who have it, cards in it)."""
 
-    def versions(self, book: int, href: str, limit: int) -> list[CardVersion]:
-        """Kept versions of a card, or with an empty href of all cards of a book, the newest first."""
+    def audit(
+        self, network: int | None, before: int, limit: int, *, actor: str = "", subject: str = "", since: int = 0
+    ) -> list[tuple[int, AuditEntry]]:
+        """(row, entry) of the audit of a network, or of all, the newest first, those with a row below `before`.
+
+        `actor` is compared as a whole, `subject` is a part of it, both without regard to case (of ASCII letters).
+        """
+
+    def versions(self, book: int, name: str, limit: int) -> list[CardVersion]:
+        """Kept versions of the card with this href or UID, or with `""` of all cards of a book, the newest first."""
 
     def ready(self) -> str:
         """An empty text when the database answers and has this code's schema, else a sentence."""
@@ -173,7 +181,8 @@ class Transaction(Protocol):
 
     def seen_device(self, user: int, device: str) -> None: ...
 
-    def add_book(self, book: Book, *, view: str = "", rule: View | None = None, everyone: str = "") -> Book: ...
+    def add_book(self, book: Book, *, view: str = "", rule: View | None = None, everyone: str = "") -> Book:
+        """Stores a new book, in an epoch of its own: no token of an earlier book that had its row is good for it."""
 
     def save_book(self, book: Book, *, everyone: str | None = None) -> None:
         """Stores names, description and colour; with `everyone`, also that."""
@@ -183,7 +192,13 @@ class Transaction(Protocol):
 
     def remove_book(self, book: int) -> None: ...
 
+    def book(self, book: int) -> Book | None:
+        """A book as the server itself sees it: `access` is that of everyone."""
+
     def directory_books(self, network: int) -> list[DirectoryBook]: ...
+
+    def move_readers(self, view: int, to: int) -> int:
+        """Gives all users who have one view another one; returns how many there were."""
 
     def save_view(self, book: int, rule: View) -> None:
         """Stores the rule of a view; what follows from it is the caller's."""

@@ -110,7 +110,10 @@ class DirectoryBook:
 
 @dataclass(frozen=True, slots=True)
 class SharedBook:
-    """A book of a network as administrators see it: `everyone` and `members` (row of a user → access)."""
+    """A book of a network as administrators see it: `everyone`, and `members` (Cloud Username, access).
+
+    Until `allow_delete_until` the mass-deletion guard lets everything pass.
+    """
 
     book: int
     network: int
@@ -120,6 +123,7 @@ class SharedBook:
     everyone: str
     members: tuple[tuple[str, str], ...] = ()
     cards: int = 0
+    allow_delete_until: int = 0
 
 
 @dataclass(frozen=True, slots=True)

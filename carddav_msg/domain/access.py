@@ -42,7 +42,8 @@ class Grant:
 class Principal:
     """An authenticated user: `id` and `network` are rows, `login` the canonical name `NETWORK~cloud_username`.
 
-    `address` is where the request came from, for the audit. `plain` is True when a device credential was used: then grants do not count (DESIGN §5).
+    `address` is where the request came from, for the audit. `plain` is True when a device credential was used: then
+    grants do not count (DESIGN §5).
     """
 
     id: int
@@ -55,6 +56,11 @@ class Principal:
     def administers(self, network: int) -> bool:
         """True when the principal is an admin of the network."""
         return not self.plain and any(g.role == "admin" and g.network in (None, network) for g in self.grants)
+
+    def operates(self, network: int) -> bool:
+        """True when the principal may see the network's books: its admins and operators."""
+        roles = ("admin", "operator")
+        return not self.plain and any(g.role in roles and g.network in (None, network) for g in self.grants)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,15 +93,18 @@ def privileges(principal: Principal, book: Book) -> Privilege:
             return Privilege.NONE
         own = Privilege.READ | Privilege.WRITE | Privilege.WRITE_PROPERTIES
         return own if book.slug == PERSONAL_SLUG else own | Privilege.DELETE_BOOK
-    if book.network != principal.network:
+    staff = principal.operates(book.network)
+    if book.network != principal.network and not staff:
         return Privilege.NONE
     if book.kind is BookKind.DIRECTORY:
         # An admin edits the cards of users; users come and go by the CLI and by imports.
         return Privilege.READ | Privilege.WRITE_CONTENT if principal.administers(book.network) else Privilege.READ
     if book.access == "write" or principal.administers(book.network):
         return Privilege.READ | Privilege.WRITE
-    return Privilege.READ if book.access == "read" else Privilege.NONE
+    return Privilege.READ if book.access == "read" or staff else Privilege.NONE
 
 
 DIRECTORY_SLUG = "directory"
 PERSONAL_SLUG = "personal"
+GRANTED = "~"
+"""In a home, a book of another network that a role opens is called `NETWORK~book`; own books have no `~`."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from carddav_msg.directory.port import Transaction
 from carddav_msg.directory.rows import StoredCard
-from carddav_msg.domain.access import Book, BookKind
+from carddav_msg.domain.access import GRANTED, Book, BookKind
 from carddav_msg.domain.audit import AuditEntry
 from carddav_msg.domain.contact import identity_of
 from carddav_msg.domain.network import Network
@@ -144,7 +144,7 @@ def _remove(transaction: Transaction, network: Network, book: Book, old: StoredC
 def _entry(network: Network, book: Book, href: str, old: StoredCard | None, new: StoredCard | None) -> AuditEntry:
     """The audit of a card; what is in a personal book is nobody's business but the owner's."""
     action = "card changed" if old and new else "card added" if new else "card deleted"
-    subject = f"card {network.network_id}/{book.slug}/{href}"
+    subject = f"card {network.network_id}/{book.slug.rpartition(GRANTED)[2]}/{href}"
     if book.kind is BookKind.PERSONAL:
         return AuditEntry(network.id, action, subject)
     return AuditEntry(network.id, action, subject, old.text if old else "", new.text if new else "")

@@ -11,7 +11,16 @@ from dataclasses import dataclass, replace
 
 from carddav_msg.directory.port import Directory, Transaction
 from carddav_msg.directory.rows import CardRow, Entry
-from carddav_msg.domain.access import DIRECTORY_SLUG, PERSONAL_SLUG, Book, BookKind, Principal, Privilege, privileges
+from carddav_msg.domain.access import (
+    DIRECTORY_SLUG,
+    GRANTED,
+    PERSONAL_SLUG,
+    Book,
+    BookKind,
+    Principal,
+    Privilege,
+    privileges,
+)
 from carddav_msg.domain.audit import Actor
 from carddav_msg.domain.identifiers import fold, split_login
 from carddav_msg.domain.preconditions import Preconditions
@@ -273,6 +282,8 @@ class AddressBooks:
         return self._directory.acting(Actor(principal.login, "carddav", principal.address, principal.id))
 
     def _make_personal(self, principal: Principal, slug: str, display_name: str, description: str, color: str) -> Book:
+        if GRANTED in slug:
+            raise InvalidValue("book", f"The name of an address book has no {GRANTED!r}.")
         if len(slug.encode()) > 255:
             raise InvalidValue("book", "The name of the address book is too long.")
         book = Book(

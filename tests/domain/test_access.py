@@ -7,6 +7,7 @@ import pytest
 from carddav_msg.domain.access import Book, BookKind, Grant, Principal, Privilege, privileges
 
 READ, WRITE = Privilege.READ, Privilege.READ | Privilege.WRITE
+EDIT = Privilege.READ | Privilege.WRITE_CONTENT
 OWN = WRITE | Privilege.WRITE_PROPERTIES
 
 
@@ -22,7 +23,7 @@ def user(*grants: Grant, plain: bool = False, network: int = 1) -> Principal:
     ("who", "what", "expected"),
     [
         (user(), book(BookKind.DIRECTORY), READ),
-        (user(Grant("admin", 1)), book(BookKind.DIRECTORY), READ),
+        (user(Grant("admin", 1)), book(BookKind.DIRECTORY), EDIT),
         (user(), book(BookKind.DIRECTORY, network=2), Privilege.NONE),
         (user(), book(BookKind.SHARED), Privilege.NONE),
         (user(), book(BookKind.SHARED, access="read"), READ),
@@ -31,6 +32,13 @@ def user(*grants: Grant, plain: bool = False, network: int = 1) -> Principal:
         (user(Grant("admin", 1)), book(BookKind.SHARED), WRITE),
         (user(Grant("admin", None)), book(BookKind.SHARED), WRITE),
         (user(Grant("admin", 2)), book(BookKind.SHARED), Privilege.NONE),
+        (user(Grant("operator", 2)), book(BookKind.SHARED, network=2), READ),
+        (user(Grant("operator", 2)), book(BookKind.DIRECTORY, network=2), READ),
+        (user(Grant("operator", None)), book(BookKind.DIRECTORY, network=2), READ),
+        (user(Grant("admin", 2)), book(BookKind.SHARED, network=2), WRITE),
+        (user(Grant("admin", 2)), book(BookKind.DIRECTORY, network=2), EDIT),
+        (user(Grant("operator", 2), plain=True), book(BookKind.SHARED, network=2), Privilege.NONE),
+        (user(Grant("operator", 2)), book(BookKind.PERSONAL, network=2, owner=6), Privilege.NONE),
         (user(Grant("support", 1)), book(BookKind.SHARED), Privilege.NONE),
         (user(Grant("admin", 1), plain=True), book(BookKind.SHARED), Privilege.NONE),
         (user(), book(BookKind.PERSONAL, owner=5, slug="personal"), OWN),

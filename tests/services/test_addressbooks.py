@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from carddav_msg import bootstrap
-from carddav_msg.domain.access import Book, BookKind, Principal
+from carddav_msg.domain.access import Book, BookKind, Principal, privileges
 from carddav_msg.domain.preconditions import Preconditions
 from carddav_msg.errors import AlreadyExists, Forbidden, InvalidSyncToken, NotFound
 from carddav_msg.services.addressbooks import AddressBooks
+from carddav_msg.services.authentication import Face
 from tests.builders import add_network, add_users, new_user
 
 if TYPE_CHECKING:
@@ -183,3 +184,36 @@ def test_cards_come_in_the_order_asked_for(house: House) -> None:
     assert [answer if isinstance(answer, str) else answer.href for answer in answers][:2] == ["c", "zzz"]
     assert {answer if isinstance(answer, str) else answer.href for answer in answers} == {"a", "b", "c", "zzz"}
     assert [row.href for row in house.books.texts(house.anna, house.personal())] == ["a", "b", "c"]
+
+
+def test_an_operator_sees_the_books_of_granted_networks(any_services: Services) -> None:
+    """In the own home, under `NETWORK~book`; the door and the home agree, and personal books of others never show."""
+    staff, acme, globex = (add_network(any_services, name) for name in ("staff", "acme", "globex"))
+    [olga] = add_users(any_services, staff, [new_user("olga", password="x")])
+    [anna] = add_users(any_services, acme, [new_user("anna")])
+    add_users(any_services, globex, [new_user("gerd")])
+    supplied = any_services.administration.books.add("acme", "suppliers")
+    any_services.addressbooks.home(Principal(anna.id, acme.id, "acme~anna"))
+    any_services.directory.transact(lambda tx: tx.save_grant(olga.id, "operator", acme.id))
+
+    visitor = any_services.authentication.enter("staff~olga", "x", Face.CARDDAV, slug="acme~suppliers")
+    assert visitor.book is not None
+    assert visitor.book.id == supplied.id
+    home = any_services.addressbooks.home(visitor.principal)
+    assert [book.slug for book in home] == ["directory", "personal", "acme~directory", "acme~suppliers"]
+    assert home[-1] == visitor.book
+    assert len(list(any_services.addressbooks.listing(visitor.principal, home[2]))) == 1
+    with pytest.raises(Forbidden):
+        any_services.addressbooks.put(visitor.principal, home[-1], "x.vcf", vcard("x"), ANY)
+    for slug in ("globex~directory", "acme~personal", "staff~directory", "nowhere~directory"):
+        found = any_services.authentication.enter("staff~olga", "x", Face.CARDDAV, slug=slug).book
+        assert found is None or not privileges(visitor.principal, found), slug
+
+    any_services.directory.transact(lambda tx: tx.save_grant(olga.id, "admin", None))
+    visitor = any_services.authentication.enter("staff~olga", "x", Face.CARDDAV, slug="acme~suppliers")
+    assert visitor.book is not None
+    assert any_services.addressbooks.put(visitor.principal, visitor.book, "x.vcf", vcard("x"), ANY).created
+    slugs = [book.slug for book in any_services.addressbooks.home(visitor.principal)]
+    assert slugs == ["directory", "personal", "acme~directory", "globex~directory", "acme~suppliers"]
+    [(_, entry)] = any_services.directory.audit(acme.id, 10**9, 1)
+    assert (entry.actor.name, entry.subject) == ("staff~olga", "card acme/suppliers/x.vcf")

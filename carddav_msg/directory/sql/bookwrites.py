@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from sqlalchemy import and_, delete, exists, func, insert, or_, select, update
 
@@ -27,7 +28,7 @@ class BookWrites(Writes):
             query = query.where(books.c.owner.in_(owners))
         if self.connection.execute(query).first():
             raise AlreadyExists(f"There is an address book {book.slug!r} already.")
-        values = {
+        values: dict[str, Any] = {
             "network": book.network,
             "kind": str(book.kind),
             "owner": book.owner,
@@ -38,10 +39,12 @@ class BookWrites(Writes):
             "description": book.description,
             "color": book.color,
             "everyone": everyone,
+            # Rows of removed books are used again, also after a backup was restored: the time tells them apart.
+            "epoch": max(book.epoch, self.now // 1_000_000),
             "modified": self.now,
         }
         row = self.connection.execute(insert(books).values(values).returning(books.c.id)).scalar_one()
-        return replace(book, id=row, modified=self.now)
+        return replace(book, id=row, epoch=values["epoch"], modified=self.now)
 
     def save_book(self, book: Book, *, everyone: str | None = None) -> None:
         values = {"display_name": book.display_name, "description": book.description, "color": book.color}
@@ -58,6 +61,29 @@ class BookWrites(Writes):
 
     def remove_book(self, book: int) -> None:
         self.connection.execute(delete(books).where(books.c.id == book))
+
+    def book(self, book: int) -> Book | None:
+        row = self.connection.execute(select(books).where(books.c.id == book)).first()
+        if row is None:
+            return None
+        return Book(
+            id=row.id,
+            network=row.network,
+            kind=BookKind(row.kind),
+            slug=row.slug,
+            display_name=row.display_name,
+            owner=row.owner,
+            access=row.everyone,
+            epoch=row.epoch,
+            seq=row.seq,
+            floor=row.floor,
+            description=row.description,
+            color=row.color,
+            modified=row.modified,
+        )
+
+    def move_readers(self, view: int, to: int) -> int:
+        return self.connection.execute(update(users).where(users.c.view == view).values(view=to)).rowcount
 
     def directory_books(self, network: int) -> list[DirectoryBook]:
         query = select(books).where(books.c.network == network, books.c.kind == "directory").order_by(books.c.id)

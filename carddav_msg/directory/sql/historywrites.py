@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import case, delete, func, insert, select, update
 
 from carddav_msg.directory.rows import StoredCard
 from carddav_msg.directory.sql import codec
@@ -85,8 +85,10 @@ class HistoryWrites(Writes):
         return int(self.connection.execute(query).scalar() or 0)
 
     def new_epochs(self) -> int:
-        # The time is later than any epoch before the backup was made, and than any number counted up since.
-        return self.connection.execute(update(books).values(epoch=self.now // 1_000_000)).rowcount
+        # The time is later than any epoch of the lost days, unless the clock stands still.
+        now = self.now // 1_000_000
+        later = case((books.c.epoch < now, now), else_=books.c.epoch + 1)
+        return self.connection.execute(update(books).values(epoch=later)).rowcount
 
     def _by(self) -> dict[str, Any]:
         return {

@@ -173,6 +173,7 @@ class SqlDirectory(SqlHotReads):
                     everyone=row.everyone,
                     members=tuple(by_book.get(row.id, ())),
                     cards=row.cards,
+                    allow_delete_until=row.allow_delete_until,
                 )
                 for row in connection.execute(query)
             ]
@@ -206,17 +207,32 @@ class SqlDirectory(SqlHotReads):
         with self._reading() as connection:
             return connection.execute(select(meta.c.value).where(meta.c.name == name)).scalar()
 
-    def audit(self, network: int | None, before: int, limit: int) -> list[tuple[int, AuditEntry]]:
+    def view_counts(self, network: int) -> dict[int, tuple[int, int]]:
+        readers = select(func.count()).where(users.c.view == books.c.id).scalar_subquery()
+        held = select(func.count()).where(cards.c.book == books.c.id).scalar_subquery()
+        query = select(books.c.id, readers, held).where(books.c.network == network, books.c.kind == "directory")
+        with self._reading() as connection:
+            return {book: (users_, cards_) for book, users_, cards_ in connection.execute(query)}
+
+    def audit(
+        self, network: int | None, before: int, limit: int, *, actor: str = "", subject: str = "", since: int = 0
+    ) -> list[tuple[int, AuditEntry]]:
         query = select(audit).where(audit.c.id < before).order_by(audit.c.id.desc()).limit(limit)
         if network is not None:
             query = query.where(audit.c.network == network)
+        if actor:
+            query = query.where(func.lower(audit.c.actor) == func.lower(literal(actor)))
+        if subject:
+            query = query.where(func.lower(audit.c.subject).contains(_lower(subject), autoescape=True))
+        if since:
+            query = query.where(audit.c.at >= since)
         with self._reading() as connection:
             return [(row.id, codec.audit_entry_of(row)) for row in connection.execute(query)]
 
-    def versions(self, book: int, href: str, limit: int) -> list[CardVersion]:
+    def versions(self, book: int, name: str, limit: int) -> list[CardVersion]:
         query = select(card_versions).where(card_versions.c.book == book)
-        if href:
-            query = query.where(card_versions.c.href == href)
+        if name:
+            query = query.where(or_(card_versions.c.href == name, card_versions.c.uid == name))
         with self._reading() as connection:
             rows = connection.execute(query.order_by(card_versions.c.at.desc(), card_versions.c.id.desc()).limit(limit))
             return [codec.version_of(row) for row in rows]
