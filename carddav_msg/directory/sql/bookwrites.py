@@ -128,12 +128,13 @@ class BookWrites(Writes):
         return [(row.id, BookKind(row.kind)) for row in self.connection.execute(query.order_by(books.c.id))]
 
     def take_numbers(self, book: int, count: int) -> int:
-        values = {"seq": books.c.seq + count, **({"modified": self.now} if count else {})}
-        statement = update(books).where(books.c.id == book).values(values).returning(books.c.seq)
-        last = self.connection.execute(statement).scalar()
-        if last is None:
+        if count:
+            rows = self._rows(self.statements.take_numbers, row=book, count=count, now=self.now)
+        else:
+            rows = self._rows(self.statements.lock_book, row=book)
+        if not rows:
             raise NotFound("There is no such address book any more.")
-        return int(last)
+        return int(rows[0].seq)
 
     def prune(self, before: int) -> int:
         old = tombstones.c.deleted < before

@@ -9,22 +9,10 @@ from sqlalchemy import bindparam, delete, insert, select, tuple_, update
 
 from carddav_msg.directory.rows import StoredCard
 from carddav_msg.directory.sql import codec
-from carddav_msg.directory.sql.schema import card_keys, cards, tombstones
+from carddav_msg.directory.sql.schema import card_keys, cards
 from carddav_msg.directory.sql.writes import Writes
+from carddav_msg.directory.sql.writestatements import STORED
 from carddav_msg.domain.matchkeys import MatchKey
-
-_STORED = (
-    cards.c.id,
-    cards.c.href,
-    cards.c.uid,
-    cards.c.etag,
-    cards.c.user,
-    cards.c.modified,
-    cards.c.text,
-    cards.c.fragment,
-    cards.c.fn_key,
-    cards.c.link,
-)
 
 
 class CardWrites(Writes):
@@ -33,35 +21,29 @@ class CardWrites(Writes):
     def cards_of_users(self, book: int, users: Sequence[int]) -> list[StoredCard]:
         found: list[StoredCard] = []
         for some in codec.chunks(users):
-            query = select(*_STORED).where(cards.c.user.in_(some), cards.c.book == book).order_by(cards.c.id)
+            query = select(*STORED).where(cards.c.user.in_(some), cards.c.book == book).order_by(cards.c.id)
             found += map(_stored, self.connection.execute(query))
         return found
 
     def cards_after(self, book: int, after: int, limit: int) -> list[StoredCard]:
-        query = select(*_STORED).where(cards.c.book == book, cards.c.id > after).order_by(cards.c.id).limit(limit)
+        query = select(*STORED).where(cards.c.book == book, cards.c.id > after).order_by(cards.c.id).limit(limit)
         return [_stored(row) for row in self.connection.execute(query)]
 
     def stored_card(self, book: int, href: str) -> StoredCard | None:
-        row = self.connection.execute(select(*_STORED).where(cards.c.book == book, cards.c.href == href)).first()
-        return _stored(row) if row else None
+        rows = self._rows(self.statements.stored_card, in_book=book, at_href=href)
+        return _stored(rows[0]) if rows else None
 
     def href_of_uid(self, book: int, uid: str) -> str | None:
-        return self.connection.execute(select(cards.c.href).where(cards.c.book == book, cards.c.uid == uid)).scalar()
+        rows = self._rows(self.statements.href_of_uid, in_book=book, of_uid=uid)
+        return str(rows[0].href) if rows else None
 
     def save_cards(self, book: int, changed: Sequence[StoredCard], last_seq: int) -> None:
-        first = last_seq - len(changed) + 1
-        rows = [{**_values(card), "book": book, "seq": seq} for seq, card in enumerate(changed, first)]
-        new = [row for row, card in zip(rows, changed, strict=True) if not card.id]
-        old = [{**row, "row": card.id} for row, card in zip(rows, changed, strict=True) if card.id]
-        if new:
-            self.connection.execute(insert(cards), new)
-            for some in codec.chunks([row["href"] for row in new]):
-                self.connection.execute(
-                    delete(tombstones).where(tombstones.c.book == book, tombstones.c.href.in_(some))
-                )
-        if old:
-            settable: dict[str, Any] = {name: bindparam(name) for name in rows[0] if name != "book"}
-            self.connection.execute(update(cards).where(cards.c.id == bindparam("row")).values(settable), old)
+        numbered = list(enumerate(changed, last_seq - len(changed) + 1))
+        old = [{"row": card.id, "seq": seq, **_values(card)} for seq, card in numbered if card.id]
+        new = [{"book": book, "seq": seq, **_values(card)} for seq, card in numbered if not card.id]
+        self._each(self.statements.update_card, old)
+        self._each(self.statements.insert_card, new)
+        self._each(self.statements.forget_tombstone, [{"in_book": book, "at_href": card["href"]} for card in new])
 
     def save_links(self, changed: Sequence[StoredCard]) -> None:
         statement = update(cards).where(cards.c.id == bindparam("row"))
@@ -69,11 +51,10 @@ class CardWrites(Writes):
         self.connection.execute(statement.values(user=bindparam("whom"), link=bindparam("why")), values)
 
     def delete_cards(self, book: int, hrefs: Sequence[str], last_seq: int) -> None:
-        for some in codec.chunks(hrefs):
-            self.connection.execute(delete(cards).where(cards.c.book == book, cards.c.href.in_(some)))
-        first = last_seq - len(hrefs) + 1
-        rows = [{"book": book, "href": href, "seq": seq, "deleted": self.now} for seq, href in enumerate(hrefs, first)]
-        self._upsert(tombstones, rows)
+        numbered = enumerate(hrefs, last_seq - len(hrefs) + 1)
+        self._each(self.statements.delete_card, [{"in_book": book, "at_href": href} for href in hrefs])
+        buried = [{"book": book, "href": href, "seq": seq, "deleted": self.now} for seq, href in numbered]
+        self._each(self.statements.bury, buried)
 
     def save_card_keys(self, network: int, book: int, keys: Mapping[str, Iterable[MatchKey]]) -> None:
         hrefs = list(keys)
@@ -94,7 +75,7 @@ class CardWrites(Writes):
         found: dict[int, tuple[int, StoredCard]] = {}
         for some in codec.chunks(keys, 200):
             query = (
-                select(cards.c.book, *_STORED)
+                select(cards.c.book, *STORED)
                 .join(card_keys, card_keys.c.card == cards.c.id)
                 .where(card_keys.c.network == network, tuple_(card_keys.c.kind, card_keys.c.key).in_(some))
                 .order_by(cards.c.book, cards.c.id)

@@ -98,15 +98,21 @@ def translated() -> Iterator[None]:
     try:
         yield
     except IntegrityError as error:
-        raise AlreadyExists("A name or key is taken already.") from error
+        raise taken(error) from error
     except OperationalError as error:
-        raise _unavailable(error.orig) from error
+        raise unavailable(error.orig) from error
     except DatabaseError as error:
         # What is left is a file that is no database, or a fault of ours in a statement.
-        raise _unavailable(error.orig) from error
+        raise unavailable(error.orig) from error
 
 
-def _unavailable(cause: BaseException | None) -> Unavailable:
+def taken(_cause: BaseException) -> AlreadyExists:
+    """The error for a broken constraint. Which one it was stays in the chain: its text may quote values."""
+    return AlreadyExists("A name or key is taken already.")
+
+
+def unavailable(cause: BaseException | None) -> Unavailable:
+    """The error for an error of the driver; one that is worth another try is a `Conflict`."""
     if getattr(cause, "sqlstate", None) in _RETRYABLE:
         return Conflict("The database found a conflict with another change.", retry_after=1)
     return Unavailable(f"The database can't answer now ({type(cause).__name__}).")

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from sqlalchemy import case, delete, func, insert, select, update
+from sqlalchemy import case, func, select, update
 
 from carddav_msg.directory.rows import StoredCard
 from carddav_msg.directory.sql import codec
-from carddav_msg.directory.sql.schema import audit, books, card_versions, cards
+from carddav_msg.directory.sql.schema import books, card_versions, cards
 from carddav_msg.directory.sql.writes import Writes
 from carddav_msg.domain.audit import AuditEntry, CardVersion
 
@@ -23,8 +23,6 @@ class HistoryWrites(Writes):
     """The audit, the history of cards, and the mass-deletion guard's counts."""
 
     def record(self, entries: Sequence[AuditEntry]) -> None:
-        if not entries:
-            return
         rows = [
             {
                 "network": entry.network,
@@ -36,8 +34,9 @@ class HistoryWrites(Writes):
             }
             for entry in entries
         ]
-        self.connection.execute(insert(audit), rows)
-        self.connection.execute(delete(audit).where(audit.c.at < self.now - self.retention.audit * _DAY))
+        if rows:
+            self._each(self.statements.record, rows)
+            self._rows(self.statements.forget_audit, oldest=self.now - self.retention.audit * _DAY)
 
     def keep_versions(self, book: int, old: Sequence[StoredCard], action: str) -> None:
         rows = [
@@ -53,9 +52,8 @@ class HistoryWrites(Writes):
             for card in old
         ]
         if rows:
-            self.connection.execute(insert(card_versions), rows)
-            oldest = self.now - self.retention.history * _DAY
-            self.connection.execute(delete(card_versions).where(card_versions.c.at < oldest))
+            self._each(self.statements.keep_version, rows)
+            self._rows(self.statements.forget_versions, oldest=self.now - self.retention.history * _DAY)
 
     def deleted_lately(self, book: int, since: int) -> int:
         query = select(func.count()).where(

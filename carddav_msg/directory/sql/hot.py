@@ -9,33 +9,16 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Engine, Select
-from sqlalchemy.sql import CompoundSelect
+from sqlalchemy import Engine
 
 from carddav_msg.directory.rows import CardRow, Door, Entry, Named
+from carddav_msg.directory.sql.compiled import Statement
 from carddav_msg.directory.sql.statements import statements
 from carddav_msg.domain.access import GRANTED, Book, BookKind, Grant
 from carddav_msg.domain.identifiers import fold
 from carddav_msg.errors import Unavailable
 
 log = logging.getLogger(__name__)
-
-
-class Statement:
-    """A compiled statement with the order (or names) of its parameters."""
-
-    __slots__ = ("constants", "order", "sql")
-
-    def __init__(self, statement: Select[Any] | CompoundSelect[Any], engine: Engine) -> None:
-        compiled = statement.compile(dialect=engine.dialect)
-        self.sql = compiled.string
-        self.constants = {name: value for name, value in compiled.params.items() if value is not None}
-        self.order = tuple(compiled.positiontup or ()) if compiled.positional else None
-
-    def bind(self, parameters: dict[str, Any]) -> Any:
-        if self.constants:
-            parameters = {**self.constants, **parameters}
-        return parameters if self.order is None else tuple(parameters[name] for name in self.order)
 
 
 class SqlHotReads:
@@ -45,7 +28,7 @@ class SqlHotReads:
         self._engine = engine
         self._sqlite = engine.dialect.name == "sqlite"
         for name, statement in statements(self._sqlite).items():
-            setattr(self, f"_{name}", Statement(statement, engine))
+            setattr(self, f"_{name}", Statement(statement, engine.dialect))
 
     _door: Statement
     _granted_door: Statement

@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import replace
 
-from sqlalchemy import Column, ScalarSelect, delete, func, insert, select, update
+from sqlalchemy import delete, insert, select, update
 
 from carddav_msg.directory.sql import codec
 from carddav_msg.directory.sql.schema import (
@@ -30,20 +30,12 @@ class NetworkWrites(Writes):
     """Networks with their domains, Cloud IDs and old names."""
 
     def lock_network(self, network: int, *, exclusive: bool) -> Network:
-        query = select(networks, self._list(network_domains.c.domain), self._list(network_cloud_ids.c.cloud_id))
-        query = query.where(networks.c.id == network)
-        if self._locks_rows:
-            query = query.with_for_update(read=not exclusive, of=networks)
-        row = self.connection.execute(query).first()
-        if row is None:
+        lock = self.statements.lock_network_exclusive if exclusive else self.statements.lock_network_shared
+        rows = self._rows(lock, row=network)
+        if not rows:
             raise NotFound("There is no such network any more.")
-        domains, cloud_ids = (text.split(",") if text else () for text in row[-2:])
-        return codec.network_of(row, domains, cloud_ids)
-
-    def _list(self, column: Column[str]) -> ScalarSelect[str]:
-        """The values of a selector of a network in one text: neither domains nor Cloud IDs have commas."""
-        table = column.table
-        return select(func.aggregate_strings(column, ",")).where(table.c.network == networks.c.id).scalar_subquery()
+        domains, cloud_ids = (text.split(",") if text else () for text in (rows[0].domains, rows[0].cloud_ids))
+        return codec.network_of(rows[0], domains, cloud_ids)
 
     def add_network(self, network: Network) -> Network:
         self._check_names(network)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import random
+import string
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -42,6 +43,7 @@ from carddav_msg.directory.sql.schema import (
     users,
 )
 from carddav_msg.directory.sql.writer import SqlTransaction
+from carddav_msg.directory.sql.writestatements import WriteStatements
 from carddav_msg.domain.audit import SERVER, Actor, AuditEntry, CardVersion
 from carddav_msg.domain.identifiers import fold
 from carddav_msg.domain.network import Network
@@ -50,6 +52,8 @@ from carddav_msg.errors import Unavailable
 
 T = TypeVar("T")
 _TRIES = 5
+_LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
+"""What `lower` of both databases does, with the collation that our columns have."""
 
 
 class SqlDirectory(SqlHotReads):
@@ -59,6 +63,7 @@ class SqlDirectory(SqlHotReads):
         self._reads, self._writes = open_engines(url)
         self._actor = SERVER
         self._retention = retention
+        self._write_statements = WriteStatements(self._writes)
         super().__init__(self._reads)
 
     def acting(self, actor: Actor) -> SqlDirectory:
@@ -74,7 +79,8 @@ class SqlDirectory(SqlHotReads):
     @contextmanager
     def write(self) -> Iterator[SqlTransaction]:
         with translated(), self._writes.begin() as connection:
-            yield SqlTransaction(connection, time.time_ns() // 1000, self._actor, self._retention)
+            now = time.time_ns() // 1000
+            yield SqlTransaction(connection, self._write_statements, now, self._actor, self._retention)
 
     def transact(self, work: Callable[[SqlTransaction], T]) -> T:
         for attempt in range(_TRIES):
@@ -221,9 +227,9 @@ class SqlDirectory(SqlHotReads):
         if network is not None:
             query = query.where(audit.c.network == network)
         if actor:
-            query = query.where(func.lower(audit.c.actor) == func.lower(literal(actor)))
+            query = query.where(func.lower(audit.c.actor) == actor.translate(_LOWER))
         if subject:
-            query = query.where(func.lower(audit.c.subject).contains(_lower(subject), autoescape=True))
+            query = query.where(func.lower(audit.c.subject).contains(subject.translate(_LOWER), autoescape=True))
         if since:
             query = query.where(audit.c.at >= since)
         with self._reading() as connection:

@@ -160,6 +160,20 @@ devices = Table(
     PrimaryKeyConstraint("user", "device"),
 )
 
+observations = Table(
+    "observations",
+    metadata,
+    _of("user", "users"),
+    Column("face", Text, nullable=False),
+    Column("outcome", Text, nullable=False),
+    _number("at"),
+    *map(_text, ("reason", "agent", "login", "matched", "device", "cloud_id", "network_id")),
+    _number("book"),  # the directory book that was fetched, and its last change then
+    _number("seq"),
+    PrimaryKeyConstraint("user", "face", "outcome"),
+    Index(None, "at"),
+)
+
 books = Table(
     "books",
     metadata,

@@ -6,6 +6,7 @@ from carddav_msg.directory.sql.bookwrites import BookWrites
 from carddav_msg.directory.sql.cardwrites import CardWrites
 from carddav_msg.directory.sql.historywrites import HistoryWrites
 from carddav_msg.directory.sql.networkwrites import NetworkWrites
+from carddav_msg.directory.sql.observing import ObservationWrites
 from carddav_msg.directory.sql.stagingwrites import StagingWrites
 from carddav_msg.directory.sql.userwrites import UserWrites
 

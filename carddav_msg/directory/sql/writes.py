@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Connection, Table
 from sqlalchemy.dialects import postgresql, sqlite
 
 from carddav_msg.directory.rows import Retention
+from carddav_msg.directory.sql.compiled import Statement
+from carddav_msg.directory.sql.engine import taken, unavailable
+from carddav_msg.directory.sql.writestatements import WriteStatements
 from carddav_msg.domain.audit import Actor
 
 
 class Writes:
     """The base of a transaction: `now` is microseconds UTC, `actor` who writes."""
 
-    def __init__(self, connection: Connection, now: int, actor: Actor, retention: Retention) -> None:
+    def __init__(
+        self, connection: Connection, statements: WriteStatements, now: int, actor: Actor, retention: Retention
+    ) -> None:
         self.connection = connection
+        self.statements = statements
         self.now = now
         self.actor = actor
         self.retention = retention
@@ -25,6 +32,34 @@ class Writes:
     def _locks_rows(self) -> bool:
         """PostgreSQL locks rows; SQLite's BEGIN IMMEDIATE has locked everything already."""
         return self.connection.dialect.name == "postgresql"
+
+    def _rows(self, statement: Statement, **parameters: Any) -> list[Any]:
+        """Runs a compiled statement on the driver's connection, in this transaction; its rows have names."""
+        with self._translated():
+            cursor = self._driver().execute(statement.sql, statement.bind(parameters))
+            return list(map(statement.row._make, cursor.fetchall())) if statement.row else []
+
+    def _each(self, statement: Statement, parameters: Iterable[dict[str, Any]]) -> None:
+        """Runs a compiled statement once for each set of parameters, with as few round trips as the driver can."""
+        bound = [statement.bind(some) for some in parameters]
+        with self._translated():
+            if len(bound) == 1:
+                self._driver().execute(statement.sql, bound[0])
+            elif bound:
+                self._driver().cursor().executemany(statement.sql, bound)
+
+    def _driver(self) -> Any:
+        return self.connection.connection.driver_connection
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        dbapi = self.connection.dialect.loaded_dbapi
+        try:
+            yield
+        except dbapi.IntegrityError as error:
+            raise taken(error) from error
+        except dbapi.DatabaseError as error:
+            raise unavailable(error) from error
 
     def _upsert(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
         """Inserts rows, or sets their other columns where the primary key exists."""

@@ -1,0 +1,108 @@
+"""The statements of a PUT and a DELETE, in Core; compiled once for each engine (see `compiled`)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from sqlalchemy import (
+    BindParameter,
+    Column,
+    Engine,
+    ScalarSelect,
+    Table,
+    bindparam,
+    delete,
+    func,
+    insert,
+    literal_column,
+    select,
+    update,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+
+from carddav_msg.directory.sql.compiled import Statement
+from carddav_msg.directory.sql.schema import (
+    Row,
+    audit,
+    books,
+    card_versions,
+    cards,
+    network_cloud_ids,
+    network_domains,
+    networks,
+    tombstones,
+)
+
+STORED: Final = (
+    cards.c.id,
+    cards.c.href,
+    cards.c.uid,
+    cards.c.etag,
+    cards.c.user,
+    cards.c.modified,
+    cards.c.text,
+    cards.c.fragment,
+    cards.c.fn_key,
+    cards.c.link,
+)
+_CARD: Final = ("href", "uid", "etag", "seq", "user", "modified", "size", "fn_key", "link", "text", "fragment")
+
+
+class WriteStatements:
+    """One attribute for each statement."""
+
+    def __init__(self, engine: Engine) -> None:
+        on_postgresql = engine.dialect.name == "postgresql"
+
+        def compiled(statement: Any) -> Statement:
+            return Statement(statement, engine.dialect)
+
+        row: BindParameter[Any] = bindparam("row", type_=Row)
+        concatenate = func.string_agg if on_postgresql else func.group_concat
+        domains = _list(network_domains.c.domain, concatenate).label("domains")
+        cloud_ids = _list(network_cloud_ids.c.cloud_id, concatenate).label("cloud_ids")
+        network = select(networks, domains, cloud_ids)
+        network = network.where(networks.c.id == row)
+        shared = network.with_for_update(read=True, of=networks) if on_postgresql else network
+        exclusive = network.with_for_update(of=networks) if on_postgresql else network
+        self.lock_network_shared = compiled(shared)
+        self.lock_network_exclusive = compiled(exclusive)
+
+        of_book = update(books).where(books.c.id == row)
+        self.lock_book = compiled(of_book.values(seq=books.c.seq).returning(books.c.seq))
+        taken = books.c.seq + bindparam("count", type_=Row)
+        self.take_numbers = compiled(of_book.values(seq=taken, modified=bindparam("now")).returning(books.c.seq))
+
+        in_book = cards.c.book == bindparam("in_book", type_=Row)
+        at_href = cards.c.href == bindparam("at_href")
+        self.stored_card = compiled(select(*STORED).where(in_book, at_href))
+        self.href_of_uid = compiled(select(cards.c.href).where(in_book, cards.c.uid == bindparam("of_uid")))
+        self.insert_card = compiled(_insert(cards, "book", *_CARD))
+        settable: dict[str, Any] = {name: bindparam(name) for name in _CARD}
+        self.update_card = compiled(update(cards).where(cards.c.id == row).values(settable))
+        self.delete_card = compiled(delete(cards).where(in_book, at_href))
+
+        buried = (tombstones.c.book == bindparam("in_book", type_=Row), tombstones.c.href == bindparam("at_href"))
+        self.forget_tombstone = compiled(delete(tombstones).where(*buried))
+        bury: Any = (postgresql if on_postgresql else sqlite).insert(tombstones)
+        bury = bury.values({name: bindparam(name) for name in ("book", "href", "seq", "deleted")})
+        later = {"seq": bury.excluded.seq, "deleted": bury.excluded.deleted}
+        self.bury = compiled(bury.on_conflict_do_update(index_elements=["book", "href"], set_=later))
+
+        who = ("at", "actor", "face", "address")
+        self.record = compiled(_insert(audit, "network", "action", "subject", "before", "after", *who))
+        self.forget_audit = compiled(delete(audit).where(audit.c.at < bindparam("oldest")))
+        self.keep_version = compiled(_insert(card_versions, "book", "href", "uid", "action", "text", "by", *who))
+        self.forget_versions = compiled(delete(card_versions).where(card_versions.c.at < bindparam("oldest")))
+
+
+def _insert(table: Table, *names: str) -> Any:
+    values: dict[str, Any] = {name: bindparam(name) for name in names}
+    return insert(table).values(values).inline()
+
+
+def _list(column: Column[str], concatenate: Callable[..., Any]) -> ScalarSelect[str]:
+    """The values of a selector of a network in one text: neither domains nor Cloud IDs have commas."""
+    values = select(concatenate(column, literal_column("','"))).where(column.table.c.network == networks.c.id)
+    return values.scalar_subquery()
