@@ -116,11 +116,11 @@ def _store(
     taken = None if old else transaction.href_of_uid(book.id, card.uid)
     if taken is not None:
         raise UidConflict(taken, f"The UID is already used by the card {taken} of this address book.")
-    user, link = stands_for(transaction, renderer, network, book, card, old)
+    user, link = stands_for(transaction, renderer, network, book, href, card, old)
     before = old or StoredCard(0, href, card.uid, "", 0, 0, "", "")
     linked = replace(before, uid=card.uid, user=user.id if user else 0, link=link)
     identity = identity_of(user, network) if user else None
-    after = renderer.client_card(linked, card.text, identity, transaction.now, transaction.save_photo)
+    after = renderer.client_card(linked, card.text, identity, transaction.now, transaction.save_photo, card.lines)
     if old and after.text == old.text:
         save_changed(transaction, book.id, [old], [after])
         return after

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from carddav_msg.directory.rows import StoredCard
@@ -59,14 +59,21 @@ class Renderer:
         )
 
     def client_card(
-        self, old: StoredCard, text: str, identity: MessagingIdentity | None, now: int, keep_photo: KeepPhoto
+        self,
+        old: StoredCard,
+        text: str,
+        identity: MessagingIdentity | None,
+        now: int,
+        keep_photo: KeepPhoto,
+        scanned: Sequence[ContentLine] | None = None,
     ) -> StoredCard:
         """A client's card with the identity the server gives it; `modified` moves only when the bytes do.
 
-        A photo inside the card is handed to `keep_photo`, which returns the digest it is served under.
+        A photo inside the card is handed to `keep_photo`, which returns the digest it is served under. `scanned` are
+        the lines of the text, where the caller has them.
         """
         served = with_identity(text, identity, self.names)
-        lines = scan(served)
+        lines = scanned if scanned is not None and served == text else scan(served)
         profile = profile_of(lines)
         if photo := photo_bytes_of(lines):
             profile = replace(profile, photo=Photo(digest=keep_photo(*photo)))

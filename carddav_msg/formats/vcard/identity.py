@@ -54,6 +54,12 @@ def owned(names: IdentityNames) -> frozenset[str]:
     return frozenset(name.upper() for name in (*names.cloud_usernames, *names.network_ids))
 
 
+@lru_cache(maxsize=16)
+def _mention(names: IdentityNames) -> re.Pattern[str]:
+    """Finds an owned name anywhere in a text without folds: what it does not find needs no scan."""
+    return re.compile("|".join(map(re.escape, sorted(owned(names)))), re.IGNORECASE)
+
+
 def identity_lines(identity: MessagingIdentity, names: IdentityNames) -> list[str]:
     """The owned lines of an identity, folded and without line ends: the pair, then its aliases."""
     pair = [(names.cloud_username, identity.cloud_username), (names.network_id, identity.network_id)]
@@ -89,6 +95,8 @@ def with_identity(text: str, identity: MessagingIdentity | None, names: Identity
     write (folds, order and place do not matter; a group, a parameter or another escaping does, as readers may differ on
     them). Otherwise they go and the right ones come before END:VCARD, with the line end of the card.
     """
+    if identity is None and not _mention(names).search(unfold(text)):
+        return text
     mine = owned(names)
     lines = scan(text)
     wanted = identity_lines(identity, names) if identity else []
