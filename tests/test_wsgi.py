@@ -118,7 +118,6 @@ def test_refusals_of_the_engine_name_their_condition(dav: Dav) -> None:
         ("MKCOL", HOME + "friends/", mkcol(), "create_book"),
         ("PROPPATCH", HOME + "personal/", proppatch(D__displayname="x"), "set_properties"),
         ("GET", HOME + "personal/", "", "texts"),
-        ("HEAD", HOME + "personal/", "", "texts"),
     ],
 )
 def test_an_unavailable_database_is_503_behind_the_lane_too(
@@ -134,7 +133,7 @@ def test_an_unavailable_database_is_503_behind_the_lane_too(
     started = time.monotonic()
     answer = dav(method, path, body, depth="1")
     assert (answer.status, answer.headers["retry-after"]) == (503, "7")
-    assert (answer.body == b"") == (method == "HEAD")
+    assert answer.body
     assert time.monotonic() - started < 0.9
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -17,6 +18,8 @@ DAV: Final = "1, 3, addressbook, extended-mkcol"
 
 XML: Final = "application/xml; charset=utf-8"
 VCARD: Final = "text/vcard;charset=utf-8"
+
+_MINIMAL: Final = re.compile(r'(?:^|,)\s*return\s*=\s*"?minimal"?\s*(?:[;,]|$)', re.IGNORECASE)
 
 Headers = tuple[tuple[str, str], ...]
 
@@ -42,13 +45,28 @@ class Request:
         return value
 
     @property
+    def minimal(self) -> bool:
+        """True when properties that don't exist need not be named (RFC 8144 §2.1), or with Apple's older header."""
+        return self.prefers_minimal or (self.header("BRIEF") or "").strip().lower() == "t"
+
+    @property
+    def prefers_minimal(self) -> bool:
+        """True when it says so in the way that is acknowledged with Preference-Applied (RFC 7240 §3)."""
+        return bool(_MINIMAL.search(self.header("PREFER") or ""))
+
+    @property
+    def host(self) -> str:
+        """The host (and port) that the client asked, in lower case."""
+        return (self.header("HOST") or "").strip().lower()
+
+    @property
     def root_href(self) -> str:
         return f"{self.prefix}/"
 
     @property
     def home_href(self) -> str:
-        """The principal's home in the spelling of this request, escaped for XML; so are the other hrefs."""
-        return f"{self.prefix}/{href_segment(self.path.principal)}/"
+        """The principal's home in the spelling of this request, if it has one; escaped for XML, as the other hrefs."""
+        return f"{self.prefix}/{href_segment(self.path.principal or self.principal.login)}/"
 
     @property
     def book_href(self) -> str:
@@ -69,6 +87,15 @@ class BookRequest:
     book: Book
     max_card_size: int
 
+    @property
+    def principal(self) -> Principal:
+        return self.request.principal
+
+    @property
+    def href(self) -> str:
+        """The book, with a slash at its end."""
+        return f"{self.request.home_href}{href_segment(self.book.slug)}/"
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -87,17 +114,18 @@ def answer(status: int, body: bytes = b"", *headers: tuple[str, str], reason: st
     return Answer(status, (*headers, ("DAV", DAV), ("Content-Length", str(len(body)))), (body,), reason)
 
 
-def streamed(pieces: Iterable[str]) -> Answer:
-    """A multistatus of the pieces of its text, sent in chunks while it is being read.
+def streamed(pieces: Iterable[str], status: int = 207, *headers: tuple[str, str]) -> Answer:
+    """A multistatus, or another answer with its headers, of the pieces of its text, sent while it is being read.
 
     The first rows are read before this returns, so that what fails at the beginning still becomes a status.
     """
+    headers = headers or (("Content-Type", XML),)
     chunks = _chunks(pieces)
     first = next(chunks, b"")
     second = next(chunks, None)
     if second is None:
-        return answer(207, first, ("Content-Type", XML))
-    return Answer(207, (("Content-Type", XML), ("DAV", DAV)), _rejoined(first, second, chunks))
+        return answer(status, first, *headers)
+    return Answer(status, (*headers, ("DAV", DAV)), _rejoined(first, second, chunks))
 
 
 def _rejoined(first: bytes, second: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:

@@ -18,9 +18,14 @@ from carddav_msg.errors import (
     NotFound,
     PreconditionFailed,
     Rejected,
+    Throttled,
+    TooManyMatches,
     UidConflict,
     Unavailable,
     UnsupportedCard,
+    UnsupportedCollation,
+    UnsupportedConversion,
+    UnsupportedFilter,
 )
 
 # In the order of looking: a subclass before its base.
@@ -38,11 +43,16 @@ _TABLE: Final[tuple[tuple[type[CarddavMsgError], int, str], ...]] = (
         "</need-privileges>",
     ),
     (InvalidSyncToken, 403, "<valid-sync-token/>"),
+    (UnsupportedFilter, 403, "<CR:supported-filter>{prop_filter}</CR:supported-filter>"),
+    (UnsupportedCollation, 403, "<CR:supported-collation/>"),
+    (UnsupportedConversion, 403, "<CR:supported-address-data-conversion/>"),
+    (TooManyMatches, 403, "<number-of-matches-within-limits/>"),
     (PreconditionFailed, 412, ""),
     (NotFound, 404, ""),
     (AlreadyExists, 405, ""),
     (InvalidValue, 400, ""),
     (Rejected, 401, ""),
+    (Throttled, 429, ""),
     (Unavailable, 503, ""),
 )
 CHALLENGE: Final = ("WWW-Authenticate", 'Basic realm="carddav-msg", charset="UTF-8"')
@@ -57,9 +67,12 @@ def fault(error: CarddavMsgError, *, book: str = "", resource: str = "") -> Answ
         # Making and removing members is a privilege on the collection (RFC 3744 §3.9, §3.10).
         place = book if error.privilege in ("bind", "unbind") and book else resource
         condition = condition.format(resource=place, privilege=error.privilege)
+    elif isinstance(error, UnsupportedFilter):
+        name = multistatus.sentence(error.prop_filter[:80]).replace('"', "&quot;")
+        condition = condition.format(prop_filter=f'<CR:prop-filter name="{name}"/>' if name else "")
     words = error.message if isinstance(error, InvalidValue) else str(error)
     headers: tuple[tuple[str, str], ...] = ()
-    if isinstance(error, Unavailable):
+    if isinstance(error, (Throttled, Unavailable)):
         headers = (("Retry-After", str(error.retry_after)),)
     elif isinstance(error, Rejected):
         headers = (CHALLENGE,)

@@ -16,6 +16,7 @@ from urllib.parse import quote, unquote_to_bytes, urlsplit
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from carddav_msg import logs
+from carddav_msg.credentials import device
 from carddav_msg.dav.bodies import read_body
 from carddav_msg.dav.credentials import BasicCredentials, parse_basic
 from carddav_msg.dav.environ import PRINCIPAL_SEGMENT, VISITOR
@@ -23,11 +24,14 @@ from carddav_msg.dav.exchange import Answer, Request, answer
 from carddav_msg.dav.faults import fault, refusal
 from carddav_msg.dav.lane import ALLOW, Lane
 from carddav_msg.domain import hrefs
+from carddav_msg.domain.access import BookKind
 from carddav_msg.domain.hrefs import DavPath
 from carddav_msg.domain.identifiers import fold
-from carddav_msg.errors import CarddavMsgError, Forbidden, Rejected
+from carddav_msg.errors import CarddavMsgError, Forbidden, Rejected, Throttled
+from carddav_msg.metrics import PLAIN_HTTP, because
 from carddav_msg.services.addressbooks import AddressBooks
 from carddav_msg.services.authentication import Authentication, Face, Hints, Visitor
+from carddav_msg.services.observations import Observations
 
 log: Final = logging.getLogger("carddav_msg.dav")
 
@@ -38,6 +42,7 @@ _FORGEABLE: Final = (
     "HTTP_REMOTE_USER",
     "HTTP_FORWARDED",
 )
+_ROUTES: Final = ("/", "/<principal>/", "/<principal>/<book>/", "/<principal>/<book>/<card>")
 _STATUS: Final = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
 
 
@@ -52,6 +57,7 @@ class Guard:
         *,
         prefix: str,
         max_body_size: int,
+        observations: Observations | None = None,
     ) -> None:
         self._authentication = authentication
         self._addressbooks = addressbooks
@@ -59,29 +65,36 @@ class Guard:
         self._engine = engine
         self._prefix = prefix
         self._max_body_size = max_body_size
+        self._observations = observations
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        login = ""
+        login = secret = ""
         try:
             path = hrefs.parse(raw_path(environ, self._prefix))
-            if environ["REQUEST_METHOD"] == "OPTIONS":
+            if environ.get(PLAIN_HTTP):
+                given = refusal(403, "Credentials are taken over https only.", reason="plain http")
+            elif environ["REQUEST_METHOD"] == "OPTIONS":
                 # Some clients look for the addressbook token before they send credentials.
                 given = answer(200, b"", ALLOW)
             else:
                 credentials = parse_basic(environ.get("HTTP_AUTHORIZATION"))
-                login = credentials.login
+                login, secret = credentials.login, credentials.secret
                 admitted = self._admit(environ, path, credentials)
                 if isinstance(admitted, Answer):
                     given = admitted
                 else:
                     answered = self._lane.answer(admitted)
+                    self._observe(admitted, credentials, answered)
                     if answered is None:
                         return self._pass_on(admitted, credentials, start_response)
                     given = answered
         except CarddavMsgError as error:
             given = fault(error)
             if isinstance(error, Rejected):
+                self._observe_refusal(environ, error, login, secret)
                 return self._refuse(environ, start_response, given, login, error.reason)
+            if isinstance(error, Throttled):
+                self._observe_refusal(environ, error, login, secret)
         except Exception as error:
             given = self._broken(error)
         if given.reason:
@@ -96,6 +109,7 @@ class Guard:
             Face.CARDDAV,
             slug=path.book,
             hints=Hints(request_host=environ.get("HTTP_HOST", "")),
+            address=environ.get("REMOTE_ADDR", ""),
         )
         if path.segments and not self._is_own(path.principal, visitor, credentials.login):
             raise Forbidden("read", "This is the address of another user.")
@@ -108,6 +122,39 @@ class Guard:
         """True for the visitor's principal name as it is now or once was, and for the login that was typed."""
         own = visitor.principal
         return segment in (own.login, typed) or fold(segment) == fold(typed) or self._addressbooks.is_home(own, segment)
+
+    def _observe(self, request: Request, credentials: BasicCredentials, answered: Answer | None) -> None:
+        """Notes the visit, and the state of the directory when this was a listing or a sync of it."""
+        credential = device.parse(credentials.secret) if request.principal.plain else None
+        if self._observations is None or (credential and device.is_probe(credential.device)):
+            return
+        book = request.visitor.book
+        # A multiget loads some cards of a state that the client knows already.
+        fetched = (
+            book is not None
+            and book.kind is BookKind.DIRECTORY
+            and book.network == request.principal.network
+            and answered is not None
+            and answered.status == 207
+            and (request.method == "REPORT" or request.header("DEPTH") == "1")
+            and b"addressbook-multiget" not in request.body
+        )
+        self._observations.success(
+            request.principal.id,
+            Face.CARDDAV,
+            login=credentials.login,
+            agent=request.header("USER_AGENT") or "",
+            matched=request.visitor.matched,
+            device=credential.device if credential else "",
+            book=book.id if book and fetched else 0,
+            seq=book.seq if book and fetched else 0,
+        )
+
+    def _observe_refusal(self, environ: WSGIEnvironment, error: Rejected | Throttled, login: str, secret: str) -> None:
+        """Notes that a user was refused; a probe of `doctor` is nobody's visit."""
+        if self._observations is not None and not device.is_probes(secret):
+            agent = environ.get("HTTP_USER_AGENT", "")
+            self._observations.failure(error.user, Face.CARDDAV, error.reason, login=login, agent=agent)
 
     def _pass_on(
         self, request: Request, credentials: BasicCredentials, start_response: StartResponse
@@ -124,18 +171,24 @@ class Guard:
         log.error("A request failed with %s:\n%s", type(error).__name__, places)
         return refusal(500, "The server failed to answer this request; the operator finds the cause in its log.")
 
+    def _route(self, environ: WSGIEnvironment) -> str:
+        """The path as a template: what a client put into it may be a secret."""
+        path = f"{environ.get('SCRIPT_NAME', '')}{environ.get('PATH_INFO', '')}".removeprefix(self._prefix)
+        return self._prefix + _ROUTES[min(len([part for part in path.split("/") if part]), len(_ROUTES) - 1)]
+
     def _refuse(
         self, environ: WSGIEnvironment, start_response: StartResponse, given: Answer, login: str, reason: str
     ) -> Iterable[bytes]:
         """Sends a refusal with its one line in the log."""
+        because(environ, reason)
         # A request without credentials is how most clients begin.
         level = logging.WARNING if given.status in (401, 503) and reason != "missing" else logging.INFO
         if given.status != 500:
             log.log(
                 level,
-                "%s %.300r of login %.150r from %s: %d (%s)",
+                "%s %s of login %.150r from %s: %d (%s)",
                 environ["REQUEST_METHOD"][:20],
-                str(environ.get("PATH_INFO", "")).encode("latin-1", "replace").decode("utf-8", "replace"),
+                self._route(environ),
                 login,
                 environ.get("REMOTE_ADDR", "?"),
                 given.status,

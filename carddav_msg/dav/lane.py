@@ -1,28 +1,30 @@
 """The lane: which request is answered here, which is refused here, and which goes on to the engine.
 
-Refused here is whatever must not reach an engine that would harm a book with it: PUT on a book's URL, a new
+The engine is left MKCOL and PROPPATCH of books. Refused here is whatever would harm a book: PUT on a book's URL, a new
 `resourcetype`, `Depth: infinity`, methods nobody needs. An absent Depth counts as 0: what clients expect that omit it.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
-from carddav_msg.dav import reports, requests
+from carddav_msg.dav import principals, reports, requests
 from carddav_msg.dav.exchange import XML, Answer, BookRequest, Request, answer
 from carddav_msg.dav.faults import fault, refusal
-from carddav_msg.dav.multistatus import CLOSE, OPEN, empty_element, response
+from carddav_msg.dav.moves import move_card
+from carddav_msg.dav.multistatus import CLOSE, OPEN, refused, response
 from carddav_msg.dav.propfind import propfind_book, propfind_card
-from carddav_msg.dav.requests import Multiget, PropertyUpdate, Propfind, SyncCollection
-from carddav_msg.dav.resources import delete_book, delete_card, get_card, put_card
+from carddav_msg.dav.requests import Multiget, PropertyUpdate, Propfind, Query, Selection, SyncCollection, Which
+from carddav_msg.dav.resources import delete_book, delete_card, get_book, get_card, put_card
 from carddav_msg.domain.access import PERSONAL_SLUG, Book, Privilege, privileges
-from carddav_msg.errors import CarddavMsgError, NotFound
+from carddav_msg.errors import CarddavMsgError, InvalidSyncToken, InvalidValue, NotFound
 from carddav_msg.services.addressbooks import AddressBooks
 
-ALLOW: Final = ("Allow", "DELETE, GET, HEAD, MKCOL, OPTIONS, PROPFIND, PROPPATCH, PUT, REPORT")
+ALLOW: Final = ("Allow", "DELETE, GET, HEAD, MKCOL, MOVE, OPTIONS, PROPFIND, PROPPATCH, PUT, REPORT")
 _METHODS: Final = frozenset(ALLOW[1].split(", "))
-_XML_BODIES: Final = frozenset({"PROPFIND", "PROPPATCH", "REPORT", "MKCOL"})
-_BOOK, _CARD = 2, 3
+_ROOT, _BOOK, _CARD = 0, 2, 3
+_EVERYTHING: Final = Propfind(Selection((), Which.ALL))
 
 
 class Lane:
@@ -37,7 +39,11 @@ class Lane:
             return self._dispatch(request)
         except CarddavMsgError as error:
             level = len(request.path.segments)
-            return fault(error, book=request.book_href if level == _CARD else request.home_href, resource=request.href)
+            given = fault(error, book=request.book_href if level == _CARD else request.home_href, resource=request.href)
+            if isinstance(error, InvalidSyncToken) and "Thunderbird/" in (request.header("USER_AGENT") or ""):
+                # To any other status Thunderbird never syncs again (docs/adr/0005).
+                return replace(given, status=400)
+            return given
 
     def _dispatch(self, request: Request) -> Answer | None:
         method, level = request.method, len(request.path.segments)
@@ -47,64 +53,85 @@ class Lane:
             if method in ("PUT", "MKCOL"):
                 return refusal(409, "Cards live in address books, nothing lives below them.", reason="path")
             raise NotFound("There is nothing at this address.")
-        body = requests.parse(request.body) if method in _XML_BODIES else requests.Other()
         if method == "PROPFIND":
-            return self._propfind(request, body)
+            return _acknowledged(request, self._propfind(request))
         if method == "REPORT":
-            return self._report(request, body)
+            return _acknowledged(request, self._report(request))
         if method == "PROPPATCH":
-            return self._proppatch(request, body)
-        if level < _CARD:
-            return self._above_cards(request)
-        return self._card(request)
+            return self._proppatch(request)
+        return self._card(request) if level == _CARD else self._above_cards(request)
 
-    def _propfind(self, request: Request, body: requests.Body) -> Answer | None:
-        depth = (request.header("DEPTH") or "0").strip().lower()
+    def _propfind(self, request: Request) -> Answer:
+        depth = _depth(request)
+        body = requests.parse(request.body) if request.body.strip() else _EVERYTHING
         if depth == "infinity":
             return refusal(
-                403,
-                "Ask for Depth 0 or 1.",
-                condition="<propfind-finite-depth/>",
-                reason="Depth: infinity",
+                403, "Ask with Depth: 0 or 1.", condition="<propfind-finite-depth/>", reason="Depth: infinity"
             )
-        if depth not in ("0", "1"):
-            return refusal(400, "The header Depth is neither 0 nor 1.", reason="Depth")
-        level = len(request.path.segments)
-        if level < _BOOK:
-            return None
-        asked = self._asked(request)
         if not isinstance(body, Propfind):
-            return None
-        if level == _CARD:
-            return propfind_card(self._addressbooks, asked, body.props)
-        return propfind_book(self._addressbooks, asked, body.props, members=depth == "1")
-
-    def _report(self, request: Request, body: requests.Body) -> Answer | None:
-        if len(request.path.segments) != _BOOK or not isinstance(body, SyncCollection | Multiget):
-            return None
+            raise InvalidValue("body", "The body of a PROPFIND is a propfind element.")
+        level, members, selection = len(request.path.segments), depth == "1", body.selection
+        if level == _ROOT:
+            return principals.propfind_root(request, selection, members=members)
+        if level < _BOOK:
+            return principals.propfind_home(self._addressbooks, request, selection, members=members)
         asked = self._asked(request)
-        if not reports.answers(body):
-            return None
-        if isinstance(body, SyncCollection):
-            return reports.sync_collection(self._addressbooks, asked, body)
-        return reports.multiget(self._addressbooks, asked, body)
+        if level == _CARD:
+            return propfind_card(self._addressbooks, asked, selection)
+        return propfind_book(self._addressbooks, asked, selection, members=members)
 
-    def _proppatch(self, request: Request, body: requests.Body) -> Answer | None:
-        if len(request.path.segments) == _CARD:
+    def _report(self, request: Request) -> Answer:
+        depth, body, level = _depth(request), requests.parse(request.body), len(request.path.segments)
+        if isinstance(body, requests.Other) and not body.name:
+            raise InvalidValue("body", "A REPORT has a body that names the report.")
+        if isinstance(body, SyncCollection) and level == _BOOK:
+            # RFC 6578 §3.2 wants 0; Thunderbird and Apple's clients send 1, and mean the same.
+            if depth == "infinity":
+                raise InvalidValue(
+                    "Depth", "A sync-collection report has Depth: 0; its sync-level says how deep it is."
+                )
+            return reports.sync_collection(self._addressbooks, self._asked(request), body)
+        if isinstance(body, Multiget) and level >= _BOOK:
+            return reports.multiget(self._addressbooks, self._asked(request), body)
+        if isinstance(body, Query) and level >= _BOOK:
+            return reports.query(self._addressbooks, self._asked(request), body, depth)
+        if level >= _BOOK:
+            self._book(request)  # a report on what is not there is 404, whichever it is
+        return refusal(
+            403, "This resource has no such report.", condition="<supported-report/>", reason="supported-report"
+        )
+
+    def _proppatch(self, request: Request) -> Answer | None:
+        level, body = len(request.path.segments), requests.parse(request.body)
+        if level == _CARD:
             return refusal(403, "The properties of a card can't be changed: change the card.", reason="PROPPATCH")
-        if isinstance(body, PropertyUpdate) and "{DAV:}resourcetype" in body.props:
-            return _protected(request, body)
+        if not isinstance(body, PropertyUpdate):
+            raise InvalidValue("body", "The body of a PROPPATCH is a propertyupdate element.")
+        if level < _BOOK:
+            return principals.proppatch_above_books(request, body)
+        if "{DAV:}resourcetype" in body.props:
+            others = [name for name in body.props if name != "{DAV:}resourcetype"]
+            text = f"{OPEN}{response(request.href, refused('<resourcetype/>', others))}{CLOSE}"
+            return answer(207, text.encode(), ("Content-Type", XML), reason="resourcetype")
         return None
 
     def _above_cards(self, request: Request) -> Answer | None:
         """Methods without an XML answer on the root, a home or a book."""
         method, level = request.method, len(request.path.segments)
+        if method == "MKCOL":
+            requests.parse(request.body)  # the engine fails at what is no XML
         if method == "PUT" or (method == "MKCOL" and level < _BOOK):
             return refusal(405, "Cards are stored in address books, and address books in a home.", ALLOW, reason="path")
+        if method == "MOVE":
+            return refusal(403, "Address books and homes can't be moved.", reason="MOVE")
         if method == "DELETE":
             if level < _BOOK:
                 return refusal(403, "A home can't be deleted.", reason="DELETE")
             return delete_book(self._addressbooks, self._asked(request))
+        if method in ("GET", "HEAD"):
+            if level < _BOOK:
+                return answer(200, principals.WELCOME, ("Content-Type", "text/plain;charset=utf-8"))
+            return get_book(self._addressbooks, self._asked(request))
         return None
 
     def _card(self, request: Request) -> Answer | None:
@@ -117,16 +144,17 @@ class Lane:
                 reason="MKCOL",
             )
         try:
-            book = self._book(request)
+            asked = self._asked(request)
         except NotFound:
             if method != "PUT":
                 raise
             return refusal(409, "There is no such address book.", reason="NotFound")
-        asked = BookRequest(request, book, self._addressbooks.max_card_size)
         if method == "PUT":
             return put_card(self._addressbooks, asked)
         if method == "DELETE":
             return delete_card(self._addressbooks, asked)
+        if method == "MOVE":
+            return move_card(self._addressbooks, asked)
         return get_card(self._addressbooks, asked)
 
     def _asked(self, request: Request) -> BookRequest:
@@ -142,14 +170,15 @@ class Lane:
         return book
 
 
-def _protected(request: Request, update: PropertyUpdate) -> Answer:
-    """The refusal of a PROPPATCH that would change what a book is: all or nothing (RFC 4918 §9.2)."""
-    others = "".join(empty_element(name) for name in update.props if name != "{DAV:}resourcetype")
-    propstats = (
-        "<propstat><prop><resourcetype/></prop><status>HTTP/1.1 403 Forbidden</status>"
-        "<error><cannot-modify-protected-property/></error></propstat>"
-    )
-    if others:
-        propstats += f"<propstat><prop>{others}</prop><status>HTTP/1.1 424 Failed Dependency</status></propstat>"
-    body = f"{OPEN}{response(request.href, propstats)}{CLOSE}"
-    return answer(207, body.encode(), ("Content-Type", XML), reason="resourcetype")
+def _depth(request: Request) -> str:
+    depth = (request.header("DEPTH") or "0").strip().lower()
+    if depth not in ("0", "1", "infinity"):
+        raise InvalidValue("Depth", "The header Depth is 0, 1 or infinity.")
+    return depth
+
+
+def _acknowledged(request: Request, given: Answer) -> Answer:
+    """The answer with the header that tells a preference was followed (RFC 7240 §3)."""
+    if given.status != 207 or not request.prefers_minimal:
+        return given
+    return replace(given, headers=(*given.headers, ("Preference-Applied", "return=minimal")))

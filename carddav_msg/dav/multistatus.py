@@ -55,6 +55,16 @@ def empty_element(name: str) -> str:
     return f'<{local} xmlns="{text(namespace[1:]).replace(chr(34), "&quot;")}"/>'
 
 
+def refused(found: str, missing: Iterable[str]) -> str:
+    """The propstats of a PROPPATCH that changes nothing: `found` must not be changed, `missing` is what fails with it
+    (RFC 4918 §9.2.1)."""
+    others = "".join(map(empty_element, missing))
+    return (
+        f"<propstat><prop>{found}</prop><status>HTTP/1.1 403 Forbidden</status>"
+        "<error><cannot-modify-protected-property/></error></propstat>"
+    ) + (f"<propstat><prop>{others}</prop><status>HTTP/1.1 424 Failed Dependency</status></propstat>" if others else "")
+
+
 def propstats(found: str, missing: Iterable[str]) -> str:
     """The propstats of a response: `found` is the text of the properties, `missing` are names in Clark notation."""
     absent = "".join(map(empty_element, missing))
@@ -72,6 +82,14 @@ def response(href: str, properties: str) -> str:
 def gone(href: str) -> str:
     """A response for what does not exist (any more)."""
     return f"<response><href>{href}</href><status>HTTP/1.1 404 Not Found</status></response>"
+
+
+def insufficient(href: str) -> str:
+    """A response for the resource that was asked: there is more than was wanted (RFC 6352 §8.6.1, RFC 6578 §3.6)."""
+    return (
+        f"<response><href>{href}</href><status>HTTP/1.1 507 Insufficient Storage</status>"
+        "<error><number-of-matches-within-limits/></error></response>"
+    )
 
 
 def sync_token(token: str) -> str:

@@ -5,19 +5,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from email.utils import formatdate
-from typing import Final
+from typing import Final, TypeVar
 
-from carddav_msg.dav.exchange import VCARD, BookRequest
-from carddav_msg.dav.multistatus import CALENDARSERVER_NS, CARDDAV_NS, INFIT_NS, propstats, response, text
-from carddav_msg.dav.requests import ADDRESS_DATA
+from carddav_msg.dav.addressdata import ADDRESS_DATA
+from carddav_msg.dav.exchange import VCARD, BookRequest, Request
+from carddav_msg.dav.multistatus import (
+    CALENDARSERVER_NS,
+    CARDDAV_NS,
+    INFIT_NS,
+    empty_element,
+    propstats,
+    response,
+    text,
+)
+from carddav_msg.dav.requests import Selection, Which
 from carddav_msg.domain.access import Privilege, privileges
+from carddav_msg.domain.search import Collation
 from carddav_msg.domain.synctoken import SyncToken, ctag
+from carddav_msg.formats.vcard.card import VERSIONS
 
 GETETAG: Final = "{DAV:}getetag"
 GETCONTENTLENGTH: Final = "{DAV:}getcontentlength"
 GETLASTMODIFIED: Final = "{DAV:}getlastmodified"
+GETCONTENTTYPE: Final = "{DAV:}getcontenttype"
+RESOURCETYPE: Final = "{DAV:}resourcetype"
+DISPLAYNAME: Final = "{DAV:}displayname"
+COLOR: Final = f"{{{INFIT_NS}}}addressbook-color"
+
+# allprop is for these only (RFC 4918 §9.1): the RFCs of the others want them to be named.
+_EVERY: Final = (RESOURCETYPE, DISPLAYNAME, GETETAG, GETCONTENTTYPE, GETCONTENTLENGTH, GETLASTMODIFIED, COLOR)
+
+S = TypeVar("S")
+Writers = Mapping[str, Callable[[S], str]]
 
 
 def http_date(microseconds: int) -> str:
@@ -25,50 +46,76 @@ def http_date(microseconds: int) -> str:
     return formatdate(microseconds // 1_000_000, usegmt=True)
 
 
-def book_response(asked: BookRequest, props: tuple[str, ...]) -> str:
-    """The response for the book itself."""
+def described(writers: Writers[S], subject: S, selection: Selection, *, minimal: bool) -> str:
+    """The propstats of a resource: what it has of the selection and, unless little is wanted, what it has not.
+
+    A writer gives the element of a property, or an empty text when this resource has no such property.
+    """
+    if selection.which is Which.NAMES:
+        return propstats("".join(empty_element(name) for name, write in writers.items() if write(subject)), ())
     found, missing = [], []
-    for name in props:
-        write = _BOOK.get(name)
-        written = write(asked) if write else ""
+    for name in asked_names(selection, writers):
+        write = writers.get(name)
+        written = write(subject) if write else ""
         if written:
             found.append(written)
-        else:
+        elif name in selection.names:
             missing.append(name)
-    return response(asked.request.book_href, propstats("".join(found), missing))
+    return propstats("".join(found), () if minimal else missing)
 
 
-def card_template(asked: BookRequest, props: tuple[str, ...], *, data: bool) -> str:
+def asked_names(selection: Selection, known: Iterable[str]) -> Iterable[str]:
+    """The names of a selection, those of allprop first."""
+    if selection.which is Which.NAMED:
+        return selection.names
+    names = set(known)
+    return dict.fromkeys([*[name for name in _EVERY if name in names], *selection.names])
+
+
+def book_response(asked: BookRequest, selection: Selection) -> str:
+    """The response for the book itself."""
+    return response(asked.href, described(_BOOK, asked, selection, minimal=asked.request.minimal))
+
+
+def card_template(asked: BookRequest, selection: Selection, *, data: bool) -> str:
     """A `%` template of a card's response with the keys href, etag, size, modified and, with `data`, data."""
-    found, missing = [], []
-    for name in props:
-        if name in _CARD_ROW and (data or name != ADDRESS_DATA):
-            found.append(_CARD_ROW[name])
-        elif name in _CARD:
-            found.append(_CARD[name](asked).replace("%", "%%"))
-        else:
-            missing.append(name)
-    return response("%(href)s", propstats("\0", missing).replace("%", "%%").replace("\0", "".join(found)))
+    writers = dict(_CARD_TEMPLATE)
+    if data and ADDRESS_DATA in selection.names:
+        writers[ADDRESS_DATA] = _constant("<CR:address-data>%(data)s</CR:address-data>")
+    names = tuple(name.replace("%", "%%") for name in selection.names)
+    doubled = Selection(names, selection.which, selection.data)
+    return response("%(href)s", described(writers, asked, doubled, minimal=asked.request.minimal))
+
+
+def _escaped(write: Callable[[BookRequest], str]) -> Callable[[BookRequest], str]:
+    """What a writer gives, for a `%` template."""
+    return lambda asked: write(asked).replace("%", "%%")
+
+
+def _constant(element: str) -> Callable[[BookRequest], str]:
+    return lambda asked: element
 
 
 def _privilege_set(asked: BookRequest, *, members: bool) -> str:
-    have = privileges(asked.request.principal, asked.book)
+    have = privileges(asked.principal, asked.book)
     # Strictly DAV:write contains write-properties too (RFC 3744 §3.2), but clients take a book without it as read-only.
     names = [("read", Privilege.READ), ("write", Privilege.WRITE), ("write-content", Privilege.WRITE_CONTENT)]
     if members:
         names += [("bind", Privilege.BIND), ("unbind", Privilege.UNBIND)]
         names += [("write-properties", Privilege.WRITE_PROPERTIES)]
-    held = "".join(f"<privilege><{name}/></privilege>" for name, needed in names if have & needed == needed)
+    return privilege_set(*[name for name, needed in names if have & needed == needed])
+
+
+def privilege_set(*names: str) -> str:
+    """DAV:current-user-privilege-set."""
+    held = "".join(f"<privilege><{name}/></privilege>" for name in names)
     return f"<current-user-privilege-set>{held}</current-user-privilege-set>"
 
 
-def _reports(*names: str) -> str:
+def report_set(*names: str) -> str:
+    """DAV:supported-report-set."""
     reports = "".join(f"<supported-report><report><{name}/></report></supported-report>" for name in names)
     return f"<supported-report-set>{reports}</supported-report-set>"
-
-
-def _token(asked: BookRequest) -> str:
-    return str(SyncToken(asked.book.id, asked.book.epoch, asked.book.seq))
 
 
 def _ctag(asked: BookRequest) -> str:
@@ -81,49 +128,61 @@ def _optional(element: str, value: str) -> str:
 
 
 _QUERIES: Final = ("CR:addressbook-multiget", "CR:addressbook-query")
+_VERSIONS: Final = "".join(
+    f'<CR:address-data-type content-type="text/vcard" version="{version}"/>' for version in sorted(VERSIONS)
+)
+_COLLATIONS: Final = "".join(f"<CR:supported-collation>{name}</CR:supported-collation>" for name in Collation)
 
-_SHARED: Final[dict[str, Callable[[BookRequest], str]]] = {
-    "{DAV:}current-user-principal": lambda s: (
-        f"<current-user-principal><href>{s.request.home_href}</href></current-user-principal>"
+SHARED: Final[Writers[Request]] = {
+    "{DAV:}current-user-principal": lambda r: (
+        f"<current-user-principal><href>{r.home_href}</href></current-user-principal>"
     ),
-    "{DAV:}principal-collection-set": lambda s: (
-        f"<principal-collection-set><href>{s.request.root_href}</href></principal-collection-set>"
+    "{DAV:}principal-collection-set": lambda r: (
+        f"<principal-collection-set><href>{r.root_href}</href></principal-collection-set>"
     ),
-    "{DAV:}owner": lambda s: f"<owner><href>{s.request.home_href}</href></owner>",
+    "{DAV:}owner": lambda r: f"<owner><href>{r.home_href}</href></owner>",
+}
+"""Properties that all resources of a home have."""
+
+_QUERIED: Final[Writers[BookRequest]] = {
+    "{DAV:}current-user-principal": lambda s: SHARED["{DAV:}current-user-principal"](s.request),
+    "{DAV:}principal-collection-set": lambda s: SHARED["{DAV:}principal-collection-set"](s.request),
+    "{DAV:}owner": lambda s: SHARED["{DAV:}owner"](s.request),
+    f"{{{CARDDAV_NS}}}supported-collation-set": lambda s: (
+        f"<CR:supported-collation-set>{_COLLATIONS}</CR:supported-collation-set>"
+    ),
 }
 
-_BOOK: Final[dict[str, Callable[[BookRequest], str]]] = {
-    **_SHARED,
-    "{DAV:}resourcetype": lambda s: "<resourcetype><collection/><CR:addressbook/></resourcetype>",
-    "{DAV:}displayname": lambda s: f"<displayname>{text(s.book.display_name)}</displayname>",
+_BOOK: Final[Writers[BookRequest]] = {
+    **_QUERIED,
+    RESOURCETYPE: lambda s: "<resourcetype><collection/><CR:addressbook/></resourcetype>",
+    DISPLAYNAME: lambda s: f"<displayname>{text(s.book.display_name)}</displayname>",
     GETETAG: lambda s: f"<getetag>{_ctag(s)}</getetag>",
     GETLASTMODIFIED: lambda s: f"<getlastmodified>{http_date(s.book.modified)}</getlastmodified>",
-    "{DAV:}getcontenttype": lambda s: "<getcontenttype>text/vcard</getcontenttype>",
+    GETCONTENTTYPE: lambda s: "<getcontenttype>text/vcard</getcontenttype>",
     f"{{{CALENDARSERVER_NS}}}getctag": lambda s: f"<CS:getctag>{_ctag(s)}</CS:getctag>",
-    "{DAV:}sync-token": lambda s: f"<sync-token>{_token(s)}</sync-token>",
+    "{DAV:}sync-token": lambda s: f"<sync-token>{SyncToken(s.book.id, s.book.epoch, s.book.seq)}</sync-token>",
     "{DAV:}current-user-privilege-set": lambda s: _privilege_set(s, members=True),
-    "{DAV:}supported-report-set": lambda s: _reports("sync-collection", *_QUERIES),
+    "{DAV:}supported-report-set": lambda s: report_set("sync-collection", *_QUERIES),
     f"{{{CARDDAV_NS}}}addressbook-description": lambda s: _optional("CR:addressbook-description", s.book.description),
-    # 3.0 alone: to a server that offers 4.0, DAVx5 writes 4.0, at which Apple's clients stop.
     f"{{{CARDDAV_NS}}}supported-address-data": lambda s: (
-        '<CR:supported-address-data><CR:address-data-type content-type="text/vcard" version="3.0"/>'
-        "</CR:supported-address-data>"
+        f"<CR:supported-address-data>{_VERSIONS}</CR:supported-address-data>"
     ),
     f"{{{CARDDAV_NS}}}max-resource-size": lambda s: f"<CR:max-resource-size>{s.max_card_size}</CR:max-resource-size>",
-    f"{{{INFIT_NS}}}addressbook-color": lambda s: _optional("INF:addressbook-color", s.book.color),
+    COLOR: lambda s: _optional("INF:addressbook-color", s.book.color),
 }
 
-_CARD: Final[dict[str, Callable[[BookRequest], str]]] = {
-    **_SHARED,
-    "{DAV:}resourcetype": lambda s: "<resourcetype/>",
-    "{DAV:}getcontenttype": lambda s: f"<getcontenttype>{VCARD}</getcontenttype>",
+_CARD: Final[Writers[BookRequest]] = {
+    **_QUERIED,
+    RESOURCETYPE: lambda s: "<resourcetype/>",
+    GETCONTENTTYPE: lambda s: f"<getcontenttype>{VCARD}</getcontenttype>",
     "{DAV:}current-user-privilege-set": lambda s: _privilege_set(s, members=False),
-    "{DAV:}supported-report-set": lambda s: _reports(*_QUERIES),
+    "{DAV:}supported-report-set": lambda s: report_set(*_QUERIES),
 }
 
-_CARD_ROW: Final = {
-    GETETAG: "<getetag>%(etag)s</getetag>",
-    GETCONTENTLENGTH: "<getcontentlength>%(size)d</getcontentlength>",
-    GETLASTMODIFIED: "<getlastmodified>%(modified)s</getlastmodified>",
-    ADDRESS_DATA: "<CR:address-data>%(data)s</CR:address-data>",
+_CARD_TEMPLATE: Final[Writers[BookRequest]] = {
+    **{name: _escaped(write) for name, write in _CARD.items()},
+    GETETAG: _constant("<getetag>%(etag)s</getetag>"),
+    GETCONTENTLENGTH: _constant("<getcontentlength>%(size)d</getcontentlength>"),
+    GETLASTMODIFIED: _constant("<getlastmodified>%(modified)s</getlastmodified>"),
 }

@@ -1,20 +1,25 @@
-"""Reports on a book: sync-collection (RFC 6578 §3) and addressbook-multiget (RFC 6352 §8.7)."""
+"""Reports on books and cards: sync-collection (RFC 6578 §3), addressbook-multiget and -query (RFC 6352 §8.6, §8.7)."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Final
 
+from carddav_msg import metrics
+from carddav_msg.dav.addressdata import AddressData
 from carddav_msg.dav.exchange import Answer, BookRequest, Request, streamed
-from carddav_msg.dav.multistatus import CLOSE, OPEN, gone, href_segment, sentence, sync_token, text
-from carddav_msg.dav.properties import GETCONTENTLENGTH, GETLASTMODIFIED, card_template
-from carddav_msg.dav.requests import ADDRESS_DATA, Multiget, SyncCollection
-from carddav_msg.directory.rows import CardText, Entry
+from carddav_msg.dav.multistatus import CLOSE, OPEN, gone, href_segment, insufficient, sentence, sync_token, text
+from carddav_msg.dav.properties import card_template
+from carddav_msg.dav.propfind import card_row, of_whole_card
+from carddav_msg.dav.requests import Multiget, Query, SyncCollection
+from carddav_msg.directory.rows import CardRow, Entry
 from carddav_msg.domain import hrefs
 from carddav_msg.domain.identifiers import fold
-from carddav_msg.errors import InvalidValue
+from carddav_msg.domain.search import matches
+from carddav_msg.errors import InvalidValue, NotFound
+from carddav_msg.formats.vcard.contentlines import scan
 from carddav_msg.services.addressbooks import AddressBooks, Delta
 
 _BATCH: Final = 200
@@ -23,48 +28,72 @@ _BATCH: Final = 200
 _URL: Final = re.compile(r"(?:https?://[^/?#]*)?(/[^?#]*)", re.IGNORECASE)
 
 
-def answers(report: SyncCollection | Multiget) -> bool:
-    """False for a report that asks for the time of change, which pages of cards don't carry."""
-    return GETLASTMODIFIED not in report.props
-
-
 def sync_collection(addressbooks: AddressBooks, asked: BookRequest, report: SyncCollection) -> Answer:
     """What changed since the token. InvalidSyncToken before anything is sent."""
-    delta = addressbooks.changes(asked.request.principal, asked.book, report.token)
-    template = card_template(asked, report.props, data=True)
-    if ADDRESS_DATA in report.props or GETCONTENTLENGTH in report.props:
-        responses = _changed_cards(addressbooks, asked, template, delta.entries)
+    delta = addressbooks.changes(asked.principal, asked.book, report.token, report.limit)
+    metrics.sync("carddav", "delta" if report.token else "full")
+    template = card_template(asked, report.selection, data=True)
+    if of_whole_card(template):
+        responses = _changed_cards(addressbooks, asked, template, report.selection.data, delta.entries)
     else:
-        responses = _changed_entries(asked.request.book_href, template, delta.entries)
-    return streamed(_sync_text(responses, delta))
+        responses = _changed_entries(asked.href, template, delta.entries)
+    return streamed(_sync_text(responses, delta, asked.request.href))
 
 
 def multiget(addressbooks: AddressBooks, asked: BookRequest, report: Multiget) -> Answer:
-    """The named cards; an href that names no card of this book is answered with 404."""
+    """The named cards; an href that names none of this book, or not the card that was asked, is answered with 404."""
     named, strange = [], []
-    own = f"{asked.request.prefix}/{hrefs.encode(asked.request.path.principal)}/{hrefs.encode(asked.book.slug)}/"
+    request = asked.request
+    own = f"{request.prefix}/{hrefs.encode(request.path.principal)}/{hrefs.encode(asked.book.slug)}/"
     for href in report.hrefs:
-        card = _card_of(asked.request, own, href)
-        if card is None:
+        card = _card_of(request, own, href)
+        if card is None or (request.path.card and card != request.path.card):
             strange.append(gone(sentence(href)))
         else:
             named.append(card)
-    cards = addressbooks.cards(asked.request.principal, asked.book, named)
-    template = card_template(asked, report.props, data=True)
-    return streamed(_multiget_text(strange, _cards(asked.request.book_href, template, cards)))
+    cards = addressbooks.cards(asked.principal, asked.book, named)
+    template = card_template(asked, report.selection, data=True)
+    return streamed(_document(_cards(asked.href, template, report.selection.data, cards), strange))
 
 
-def _sync_text(responses: Iterator[str], delta: Delta) -> Iterator[str]:
+def query(addressbooks: AddressBooks, asked: BookRequest, report: Query, depth: str) -> Answer:
+    """The cards that match. With Depth 0 the book alone is searched, which is no card (RFC 6352 §8.6)."""
+    cards: Iterable[CardRow] = ()
+    if asked.request.path.card:
+        card = addressbooks.card(asked.principal, asked.book, asked.request.path.card)
+        if card is None:
+            raise NotFound("There is no such card.")
+        if matches(report.filter, scan(card.text)):
+            cards = [card]
+    elif depth != "0":
+        cards = addressbooks.search(asked.principal, asked.book, report.filter)
+    template = card_template(asked, report.selection, data=True)
+    responses = _cards(asked.href, template, report.selection.data, iter(cards))
+    return streamed(_document(_limited(responses, report.limit, asked.request.href), ()))
+
+
+def _limited(responses: Iterator[str], limit: int | None, href: str) -> Iterator[str]:
+    """At most `limit` of the responses; if there are more, also one that says so (RFC 6352 §8.6.1)."""
+    for count, response in enumerate(responses):
+        if count == limit:
+            yield insufficient(href)
+            return
+        yield response
+
+
+def _document(responses: Iterator[str], more: Iterable[str]) -> Iterator[str]:
     yield OPEN
     yield from responses
-    yield sync_token(str(delta.token))
+    yield from more
     yield CLOSE
 
 
-def _multiget_text(strange: list[str], responses: Iterator[str]) -> Iterator[str]:
+def _sync_text(responses: Iterator[str], delta: Delta, href: str) -> Iterator[str]:
     yield OPEN
     yield from responses
-    yield from strange
+    if delta.truncated:
+        yield insufficient(href)
+    yield sync_token(str(delta.token))
     yield CLOSE
 
 
@@ -75,27 +104,28 @@ def _changed_entries(base: str, template: str, entries: Iterator[Entry]) -> Iter
 
 
 def _changed_cards(
-    addressbooks: AddressBooks, asked: BookRequest, template: str, entries: Iterator[Entry]
+    addressbooks: AddressBooks, asked: BookRequest, template: str, data: AddressData, entries: Iterator[Entry]
 ) -> Iterator[str]:
     """A card that is deleted while the answer is sent comes as gone, and again with the next delta."""
-    base = asked.request.book_href
     while batch := list(islice(entries, _BATCH)):
-        yield from (gone(base + href_segment(entry.href)) for entry in batch if entry.etag is None)
+        yield from (gone(asked.href + href_segment(entry.href)) for entry in batch if entry.etag is None)
         living = [entry.href for entry in batch if entry.etag is not None]
         if living:
-            yield from _cards(base, template, addressbooks.cards(asked.request.principal, asked.book, living))
+            yield from _cards(asked.href, template, data, addressbooks.cards(asked.principal, asked.book, living))
 
 
-def _cards(base: str, template: str, cards: Iterator[CardText | str]) -> Iterator[str]:
-    sized = "%(size)d" in template
+def _cards(base: str, template: str, data: AddressData, cards: Iterator[CardRow | str]) -> Iterator[str]:
+    # Only what the template has is made: a time costs more than the rest of the response.
+    full = "%(modified)" in template
+    with_data = "%(data)" in template
     for card in cards:
         if isinstance(card, str):
             yield gone(base + href_segment(card))
             continue
-        href, etag, body = card
-        row: dict[str, object] = {"href": base + href_segment(href), "etag": etag, "data": text(body)}
-        if sized:
-            row["size"] = len(body.encode())
+        href = base + href_segment(card.href)
+        row = card_row(card, href) if full else {"href": href, "etag": card.etag, "size": card.size}
+        if with_data:
+            row["data"] = text(data.of(card.text))
         yield template % row
 
 

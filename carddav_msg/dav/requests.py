@@ -1,40 +1,59 @@
-"""Request bodies (RFC 4918 §14, RFC 6578 §3.2, RFC 6352 §8.7), read by a parser that resolves nothing.
+"""Request bodies (RFC 4918 §14, RFC 6578 §3.2, RFC 6352 §8), read by a parser that resolves nothing.
 
-What phones send is small and the same each time: parsed bodies are remembered. What is valid but unusual becomes
-`Other`, which the engine behind the lane answers.
+What phones send is small and the same each time: parsed bodies are remembered.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum, auto
 from functools import lru_cache
 from typing import Final
 
 from lxml import etree
 
+from carddav_msg.dav import addressdata, filters
+from carddav_msg.dav.addressdata import ADDRESS_DATA, WHOLE, AddressData
 from carddav_msg.dav.multistatus import CARDDAV_NS
-from carddav_msg.errors import InvalidValue
+from carddav_msg.domain.search import Filter
+from carddav_msg.errors import InvalidValue, TooManyMatches
 
-ADDRESS_DATA: Final = f"{{{CARDDAV_NS}}}address-data"
 _MULTIGET: Final = f"{{{CARDDAV_NS}}}addressbook-multiget"
+_QUERY: Final = f"{{{CARDDAV_NS}}}addressbook-query"
 _REMEMBERED: Final = 2048
-# Plain address-data asks for the card as it is (RFC 6352 §10.4); children or another version ask for something else.
-_PLAIN_DATA: Final = frozenset({(), ("text/vcard", "3.0"), ("text/vcard", None), (None, "3.0"), (None, None)})
+
+
+class Which(Enum):
+    """Of which properties a request speaks: those it names, all that a client may want, or the names of those."""
+
+    NAMED = auto()
+    ALL = auto()
+    NAMES = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The properties asked for. `names` are in Clark notation, each once; with ALL they are wanted too (`include`)."""
+
+    names: tuple[str, ...] = ()
+    which: Which = Which.NAMED
+    data: AddressData = WHOLE
 
 
 @dataclass(frozen=True, slots=True)
 class Propfind:
-    """The properties asked for, in Clark notation, each once."""
+    """Properties of the resource, and of its members with Depth 1."""
 
-    props: tuple[str, ...]
+    selection: Selection
 
 
 @dataclass(frozen=True, slots=True)
 class SyncCollection:
-    """Changes since `token` (empty: everything)."""
+    """Changes since `token` (empty: everything), at most `limit` of them."""
 
     token: str
-    props: tuple[str, ...]
+    selection: Selection
+    limit: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +61,16 @@ class Multiget:
     """The cards at `hrefs`, as they were sent."""
 
     hrefs: tuple[str, ...]
-    props: tuple[str, ...]
+    selection: Selection
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """The cards that match, at most `limit` of them."""
+
+    filter: Filter
+    selection: Selection
+    limit: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +82,20 @@ class PropertyUpdate:
 
 @dataclass(frozen=True, slots=True)
 class Other:
-    """Well-formed, or empty, and not for the lane."""
+    """Well-formed, and nothing of the above; `name` is that of the root element, empty without a body."""
+
+    name: str = ""
 
 
-Body = Propfind | SyncCollection | Multiget | PropertyUpdate | Other
+Body = Propfind | SyncCollection | Multiget | Query | PropertyUpdate | Other
 
 
 def parse(body: bytes) -> Body:
-    """What the body asks for. InvalidValue for what is no XML, or has a DTD or entities."""
+    """What the body asks for.
+
+    Raises InvalidValue for what is no XML, has a DTD or entities, or is not what its root element announces; and the
+    errors of `filters` and `addressdata` for what is not supported.
+    """
     return _remembered(body) if len(body) <= _REMEMBERED else _parse(body)
 
 
@@ -70,17 +104,17 @@ def _parse(body: bytes) -> Body:
         return Other()
     root = _root(body)
     if root.tag == "{DAV:}propfind":
-        props = _props(root)
-        return Other() if props is None or len(root) != 1 else Propfind(props)
+        return Propfind(_selection(root, required=True))
     if root.tag == "{DAV:}sync-collection":
         return _sync_collection(root)
     if root.tag == _MULTIGET:
-        props = _props(root)
         hrefs = tuple((href.text or "").strip() for href in root.findall("{DAV:}href"))
-        return Other() if props is None else Multiget(hrefs, props)
+        return Multiget(hrefs, _selection(root))
+    if root.tag == _QUERY:
+        return _query(root)
     if root.tag == "{DAV:}propertyupdate":
         return PropertyUpdate(tuple(str(prop.tag) for prop in root.findall("*/{DAV:}prop/*")))
-    return Other()
+    return Other(etree.QName(root).localname)
 
 
 _remembered = lru_cache(maxsize=1024)(_parse)
@@ -107,25 +141,48 @@ def _root(body: bytes) -> etree._Element:
 
 
 def _sync_collection(root: etree._Element) -> Body:
-    props = _props(root)
     token = root.find("{DAV:}sync-token")
-    if props is None or root.find("{DAV:}limit") is not None:
-        return Other()
     if token is None:
         raise InvalidValue("body", "A sync-collection report has a sync-token, which may be empty.")
-    return SyncCollection((token.text or "").strip(), props)
+    # Without the level it is what older drafts had, and Depth 1 then. A book has no deeper level, so both are the same.
+    level = root.findtext("{DAV:}sync-level", "1").strip()
+    if level not in ("1", "infinite"):
+        raise InvalidValue("body", "A sync-level is 1 or infinite.")
+    limit = _limit(root.find("{DAV:}limit"), "{DAV:}nresults")
+    if limit == 0:
+        raise TooManyMatches("An answer without a change could never be finished: ask for one change at least.")
+    return SyncCollection((token.text or "").strip(), _selection(root), limit)
 
 
-def _props(root: etree._Element) -> tuple[str, ...] | None:
-    """The names inside the one DAV:prop; None when there is none, or when address-data asks for more than the card."""
-    asked = root.findall("{DAV:}prop")
-    if len(asked) != 1:
+def _query(root: etree._Element) -> Body:
+    found = root.findall(filters.FILTER)
+    if len(found) != 1:
+        raise InvalidValue("body", "An addressbook-query report has one filter, which may be empty.")
+    limit = _limit(root.find(f"{{{CARDDAV_NS}}}limit"), f"{{{CARDDAV_NS}}}nresults")
+    return Query(filters.parse(found[0]), _selection(root), limit)
+
+
+def _limit(element: etree._Element | None, nresults: str) -> int | None:
+    if element is None:
         return None
+    text = (element.findtext(nresults) or "").strip()
+    if not (text.isascii() and text.isdigit() and len(text) < 19):
+        raise InvalidValue("body", "A limit has nresults, a number.")
+    return int(text)
+
+
+def _selection(root: etree._Element, *, required: bool = False) -> Selection:
+    """The properties of a request. Of a report that names none only the cards are wanted."""
+    if root.find("{DAV:}propname") is not None:
+        return Selection((), Which.NAMES)
+    every = root.find("{DAV:}allprop") is not None
+    asked = root.find("{DAV:}include" if every else "{DAV:}prop")
+    if asked is None and required and not every:
+        raise InvalidValue("body", "A propfind has one of prop, allprop and propname.")
     names: dict[str, None] = {}
-    for prop in asked[0]:
+    data = WHOLE
+    for prop in () if asked is None else asked:
         if prop.tag == ADDRESS_DATA:
-            shape = (prop.get("content-type"), prop.get("version"))
-            if len(prop) or shape not in _PLAIN_DATA:
-                return None
+            data = addressdata.parse(prop)
         names[str(prop.tag)] = None
-    return tuple(names)
+    return Selection(tuple(names), Which.ALL if every else Which.NAMED, data)

@@ -1,14 +1,16 @@
-"""GET, HEAD, PUT and DELETE of cards, DELETE of books (RFC 9110 §9.3, RFC 6352 §6.3.2)."""
+"""GET, HEAD, PUT and DELETE of cards, GET and DELETE of books (RFC 9110 §9.3, RFC 6352 §6.3.2)."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
-from carddav_msg.dav.exchange import VCARD, Answer, BookRequest, answer
+from carddav_msg.dav.exchange import DAV, VCARD, Answer, BookRequest, answer, streamed
 from carddav_msg.dav.faults import refusal
-from carddav_msg.dav.preconditions import none_match, preconditions_of
+from carddav_msg.dav.preconditions import none_match, preconditions_of, preconditions_to_read
 from carddav_msg.dav.properties import http_date
-from carddav_msg.domain.synctoken import ctag
+from carddav_msg.dav.versions import served
+from carddav_msg.domain.synctoken import SyncToken, ctag
 from carddav_msg.errors import NotFound, UnsupportedCard
 from carddav_msg.services.addressbooks import AddressBooks
 
@@ -17,19 +19,42 @@ _CARD_TYPES: Final = frozenset({"", "text/vcard", "text/x-vcard", "text/director
 
 
 def get_card(addressbooks: AddressBooks, asked: BookRequest) -> Answer:
-    """The card as it is stored; the guard leaves out the body of an answer to HEAD."""
+    """The card as it is stored, or in the version that is asked for by name; the guard sends no body to HEAD."""
     request = asked.request
     card = addressbooks.card(request.principal, asked.book, request.path.card)
     if card is None:
         raise NotFound("There is no such card.")
+    preconditions_to_read(request).check(card.etag, _state(asked))
+    sent = served(card.text, card.etag, request.header("ACCEPT"))
     validators = (
-        ("ETag", card.etag),
+        ("ETag", sent.etag),
         ("Last-Modified", http_date(card.modified)),
+        ("Vary", "Accept"),
         ("Cache-Control", "private, no-cache"),
     )
-    if not none_match(request, card.etag):
+    if not none_match(request, sent.etag):
         return answer(304, b"", *validators)
-    return answer(200, card.text.encode(), ("Content-Type", VCARD), ("X-Content-Type-Options", "nosniff"), *validators)
+    content_type = ("Content-Type", sent.content_type)
+    return answer(200, sent.text.encode(), content_type, ("X-Content-Type-Options", "nosniff"), *validators)
+
+
+def get_book(addressbooks: AddressBooks, asked: BookRequest) -> Answer:
+    """All cards as they are stored, one after the other (RFC 6350 §3.1): what a browser saves as a file."""
+    etag = f'"{ctag(asked.book.epoch, asked.book.seq)}"'
+    preconditions_to_read(asked.request).check(etag, _state(asked))
+    modified = ("Last-Modified", http_date(asked.book.modified))
+    validators = (("ETag", etag), modified, ("Cache-Control", "private, no-cache"))
+    if not none_match(asked.request, etag):
+        return answer(304, b"", *validators)
+    headers = (("Content-Type", VCARD), ("X-Content-Type-Options", "nosniff"), *validators)
+    if asked.request.method == "HEAD":
+        return Answer(200, (*headers, ("DAV", DAV)))
+    return streamed(_file(addressbooks, asked), 200, *headers)
+
+
+def _file(addressbooks: AddressBooks, asked: BookRequest) -> Iterator[str]:
+    for card in addressbooks.texts(asked.principal, asked.book):
+        yield card.text if card.text.endswith("\n") else f"{card.text}\r\n"
 
 
 def put_card(addressbooks: AddressBooks, asked: BookRequest) -> Answer:
@@ -56,6 +81,10 @@ def delete_card(addressbooks: AddressBooks, asked: BookRequest) -> Answer:
 
 def delete_book(addressbooks: AddressBooks, asked: BookRequest) -> Answer:
     """Deletes the book with its cards."""
-    preconditions_of(asked.request).check(f'"{ctag(asked.book.epoch, asked.book.seq)}"')
+    preconditions_of(asked.request).check(f'"{ctag(asked.book.epoch, asked.book.seq)}"', _state(asked))
     addressbooks.delete_book(asked.request.principal, asked.book)
     return answer(204)
+
+
+def _state(asked: BookRequest) -> SyncToken:
+    return SyncToken(asked.book.id, asked.book.epoch, asked.book.seq)

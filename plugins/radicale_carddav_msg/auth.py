@@ -11,7 +11,7 @@ from radicale.config import Configuration
 
 from carddav_msg.bootstrap import Services
 from carddav_msg.domain.identifiers import fold
-from carddav_msg.errors import Rejected
+from carddav_msg.errors import Rejected, Throttled
 from carddav_msg.services.authentication import Face, Hints, Visitor
 from radicale_carddav_msg import stock
 from radicale_carddav_msg.visit import Visit, begin, current
@@ -49,6 +49,7 @@ class Auth(BaseAuth):
                 services.authentication,
                 services.addressbooks,
                 host=environ.get("HTTP_HOST", ""),
+                address=environ.get("REMOTE_ADDR", ""),
                 segment=environ.get("PATH_INFO", "").strip("/").partition("/")[0],
                 media_type=environ.get("CONTENT_TYPE", "").partition(";")[0].strip().lower(),
                 conditional="HTTP_IF_MATCH" in environ or "HTTP_IF_NONE_MATCH" in environ,
@@ -70,8 +71,10 @@ class Auth(BaseAuth):
         if visit.visitor is None:
             hints = Hints(request_host=visit.host)
             try:
-                visitor = visit.authentication.enter(login, password, Face.CARDDAV, hints=hints)
-            except Rejected as error:
+                visitor = visit.authentication.enter(
+                    login, password, Face.CARDDAV, hints=hints, address=visit.address
+                )
+            except (Rejected, Throttled) as error:  # the engine knows no 429
                 log.info("The login %r was rejected: %s", login, error.reason)
                 return "", set()
             canonical = visitor.principal.login

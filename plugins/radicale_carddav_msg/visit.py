@@ -31,6 +31,7 @@ class Visit:
     authentication: Authentication
     addressbooks: AddressBooks
     host: str = ""
+    address: str = ""
     segment: str = ""
     media_type: str = ""
     name: str = ""

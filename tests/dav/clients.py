@@ -50,12 +50,13 @@ class Reply:
 
 @dataclass
 class Member:
-    """A response of a multistatus: `found` and `missing` by name, or `gone`."""
+    """A response of a multistatus: `found` and `missing` by name, or `gone`; `truncated`: there is more than this."""
 
     href: str
     gone: bool
     found: dict[str, ElementTree.Element]
     missing: set[str]
+    truncated: bool = False
 
     def text(self, name: str) -> str:
         return self.found[name].text or ""
@@ -71,8 +72,11 @@ def _member(response: ElementTree.Element) -> Member:
                 found[prop.tag] = prop
             else:
                 missing.add(prop.tag)
-    gone = (response.findtext(D + "status") or "").startswith("HTTP/1.1 404")
-    return Member(unquote(response.findtext(D + "href") or ""), gone, found, missing)
+    status = response.findtext(D + "status") or ""
+    limited = response.find(f"{D}error/{D}number-of-matches-within-limits") is not None
+    assert limited == status.startswith("HTTP/1.1 507")
+    gone = status.startswith("HTTP/1.1 404")
+    return Member(unquote(response.findtext(D + "href") or ""), gone, found, missing, limited)
 
 
 @dataclass
@@ -121,15 +125,27 @@ class Dav:
     def propfind(self, path: str, *props: str, depth: str = "0") -> Reply:
         return self("PROPFIND", path, propfind(*props), depth=depth)
 
-    def sync(self, path: str, token: str = "", *props: str) -> Reply:
+    def sync(self, path: str, token: str = "", *props: str, limit: int = 0) -> Reply:
         names = _elements(props or (D + "getetag",))
+        within = f"<limit><nresults>{limit}</nresults></limit>" if limit else ""
         return self(
             "REPORT",
             path,
-            f'<sync-collection xmlns="DAV:"><sync-token>{token}</sync-token><sync-level>1</sync-level>'
+            f'<sync-collection xmlns="DAV:"><sync-token>{token}</sync-token><sync-level>1</sync-level>{within}'
             f"<prop>{names}</prop></sync-collection>",
             depth="0",
         )
+
+    def query(
+        self, path: str, filters: str | None, prop: str = "<D:getetag/>", *, limit: str = "", depth: str = "1"
+    ) -> Reply:
+        """An addressbook-query with the inside of a filter (None: without one) and of a prop, in `D:` and `CR:`."""
+        within = "" if filters is None else f"<CR:filter>{filters}</CR:filter>"
+        if limit:
+            within += f"<CR:limit><CR:nresults>{limit}</CR:nresults></CR:limit>"
+        names = f'xmlns:D="{D[1:-1]}" xmlns:CR="{CR[1:-1]}"'
+        body = f"<CR:addressbook-query {names}><D:prop>{prop}</D:prop>{within}</CR:addressbook-query>"
+        return self("REPORT", path, body, depth=depth)
 
     def multiget(self, path: str, hrefs: Iterable[str], *props: str) -> Reply:
         root = ElementTree.Element(CR + "addressbook-multiget")

@@ -91,6 +91,23 @@ def _put(**headers: str) -> Ask:
     return lambda house: house.anna.put(house.personal + "new.vcf", vcard(), **headers)
 
 
+def _move(destination: str, **headers: str) -> Ask:
+    return lambda house: house.anna("MOVE", house.personal + "a.vcf", destination=destination, **headers)
+
+
+def _report(name: str) -> str:
+    return f'<{name} xmlns="DAV:"/>'
+
+
+def _sync(inside: str = "") -> str:
+    return f'<sync-collection xmlns="DAV:"><sync-token/>{inside}<prop/></sync-collection>'
+
+
+def _limited_sync(limit: str) -> Ask:
+    inside = f"<limit><nresults>{limit}</nresults></limit>"
+    return lambda house: house.anna("REPORT", house.personal, _sync(inside))
+
+
 _REFUSED: dict[str, tuple[int, str, Ask]] = {
     "5 MB body": (413, CR + "max-resource-size", lambda h: h.anna.put(h.personal + "new.vcf", b"x" * 5_000_000)),
     "5 MB chunked": (
@@ -141,7 +158,73 @@ _REFUSED: dict[str, tuple[int, str, Ask]] = {
     "wrong method": (405, "", lambda h: h.anna("POST", h.personal)),
     "method of calendars": (405, "", lambda h: h.anna("MKCALENDAR", h.home + "x/")),
     "lock": (405, "", lambda h: h.anna("LOCK", h.personal)),
-    "move": (405, "", lambda h: h.anna("MOVE", h.personal + "a.vcf", destination=h.personal + "b.vcf")),
+    "copy": (405, "", lambda h: h.anna("COPY", h.personal + "a.vcf", destination=h.personal + "b.vcf")),
+    "move of nothing": (404, "", _move("/dav/acme~anna/personal/b.vcf")),
+    "move without a destination": (400, "", lambda h: h.anna("MOVE", h.personal + "a.vcf")),
+    "move to nowhere": (400, "", _move("b.vcf")),
+    "move to what is no URL": (400, "", _move("http://[/b.vcf")),
+    "move to a query": (400, "", _move("/dav/acme~anna/personal/b.vcf?x")),
+    "move to another server": (502, "", _move("https://elsewhere.example/dav/acme~anna/personal/b.vcf")),
+    "move out of the tree": (502, "", _move("/davx/acme~anna/personal/b.vcf")),
+    "move to what is no UTF-8": (400, "", _move("/dav/acme~anna/personal/%FF.vcf")),
+    "move to another user": (403, D + "need-privileges", _move("/dav/acme~bob/personal/b.vcf")),
+    "move over a book": (403, "", _move("/dav/acme~anna/personal/")),
+    "move over everything": (403, "", _move("/dav/")),
+    "move below a card": (409, "", _move("/dav/acme~anna/personal/a.vcf/b.vcf")),
+    "move to no book": (409, "", _move("/dav/acme~anna/none/b.vcf")),
+    "move to itself": (403, "", _move("/dav/acme~anna/personal/a.vcf")),
+    "move with a strange Overwrite": (400, "", _move("/dav/acme~anna/personal/b.vcf", overwrite="maybe")),
+    "move into the directory": (403, D + "need-privileges", _move("/dav/acme~anna/directory/b.vcf")),
+    "move of a book": (403, "", lambda h: h.anna("MOVE", h.personal, destination=h.home + "other/")),
+    "report without a body": (400, "", lambda h: h.anna("REPORT", h.personal)),
+    "report on no book": (404, "", lambda h: h.anna("REPORT", h.home + "none/", _report("expand-property"))),
+    "expand-property": (403, D + "supported-report", lambda h: h.anna("REPORT", h.home, _report("expand-property"))),
+    "principal-property-search": (
+        403,
+        D + "supported-report",
+        lambda h: h.anna("REPORT", "/dav/", _report("principal-property-search")),
+    ),
+    "principal-match": (
+        403,
+        D + "supported-report",
+        lambda h: h.anna("REPORT", h.personal, _report("principal-match")),
+    ),
+    "sync of the home": (403, D + "supported-report", lambda h: h.anna.sync(h.home)),
+    "sync with Depth infinity": (400, "", lambda h: h.anna("REPORT", h.personal, _sync(), depth="infinity")),
+    "sync of a strange level": (400, "", lambda h: h.anna("REPORT", h.personal, _sync("<sync-level>2</sync-level>"))),
+    "sync of no more than nothing": (403, D + "number-of-matches-within-limits", _limited_sync("0")),
+    "sync with a strange limit": (400, "", _limited_sync("-1")),
+    "query without a filter": (400, "", lambda h: h.anna.query(h.personal, None)),
+    "query of a strange condition": (
+        403,
+        CR + "supported-filter",
+        lambda h: h.anna.query(h.personal, '<CR:prop-filter name="A&quot;&lt;b"><CR:time-range/></CR:prop-filter>'),
+    ),
+    "query in a strange collation": (
+        403,
+        CR + "supported-collation",
+        lambda h: h.anna.query(
+            h.personal, '<CR:prop-filter name="FN"><CR:text-match collation="i;x">a</CR:text-match></CR:prop-filter>'
+        ),
+    ),
+    "query for jCard": (
+        403,
+        CR + "supported-address-data",
+        lambda h: h.anna.query(h.personal, "", prop='<CR:address-data content-type="application/vcard+json"/>'),
+    ),
+    "query for vCard 2.1": (
+        403,
+        CR + "supported-address-data",
+        lambda h: h.anna.query(h.personal, "", prop='<CR:address-data content-type="text/vcard" version="2.1"/>'),
+    ),
+    "query for a property without a name": (
+        400,
+        "",
+        lambda h: h.anna.query(h.personal, "", prop="<CR:address-data><CR:prop/></CR:address-data>"),
+    ),
+    "PROPFIND of something else": (400, "", lambda h: h.anna("PROPFIND", h.personal, _sync())),
+    "PROPFIND of nothing": (400, "", lambda h: h.anna("PROPFIND", h.home, '<propfind xmlns="DAV:"/>')),
+    "PROPPATCH of something else": (400, "", lambda h: h.anna("PROPPATCH", h.personal, _sync())),
     "unknown method": (405, "", lambda h: h.anna("X" * 500, h.personal)),
     "Depth infinity": (403, D + "propfind-finite-depth", lambda h: h.anna("PROPFIND", h.home, depth="infinity")),
     "Depth of its own": (400, "", lambda h: h.anna("PROPFIND", h.personal, depth="2")),
@@ -166,6 +249,9 @@ _REFUSED: dict[str, tuple[int, str, Ask]] = {
     "content coding": (415, "", _put(content_encoding="gzip")),
     "part of a card": (400, "", _put(content_range="bytes 0-1/2")),
     "If with a lock": (412, "", _put(**{"if": "(<opaquelocktoken:1>)"})),
+    "If that can't be read": (400, "", _put(**{"if": '(["x)'})),
+    "If with words": (400, "", _put(**{"if": "(perhaps)"})),
+    "If without conditions": (400, "", _put(**{"if": "()"})),
     "If-Match of nothing": (412, "", _put(if_match="*")),
     "If-Match of a weak tag": (412, "", _put(if_match='W/"x"')),
     "no vCard": (403, CR + "supported-address-data", lambda h: h.anna.put(h.personal + "new.vcf", "hello")),

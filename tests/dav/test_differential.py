@@ -24,6 +24,7 @@ DIFFERENCES = {
     ("card", D + "current-user-privilege-set"): "the same",
     ("book", D + "supported-report-set"): "the engine advertises three reports that it answers with nothing",
     ("card", D + "supported-report-set"): "the same; and it leaves out the two that RFC 6352 §8 wants on cards",
+    ("book", CR + "supported-address-data"): "the engine does not convert, and so offers 3.0 only",
     ("book", D + "getcontentlength"): "the engine serialises the whole book to tell its length",
     ("book", CR + "max-resource-size"): "the engine has it in the namespace of CalDAV only",
     ("book", CALDAV + "max-resource-size"): "an address book has no property of calendars",

@@ -10,7 +10,7 @@ import pytest
 from carddav_msg.dav.environ import PRINCIPAL_SEGMENT, VISITOR
 from carddav_msg.errors import Unavailable
 from tests.builders import add_user
-from tests.dav.clients import CR, D, Dav, propfind
+from tests.dav.clients import D, Dav, propfind
 from tests.dav.conftest import SECRET, House
 
 
@@ -25,10 +25,10 @@ def test_options_is_answered_without_credentials(house: House) -> None:
 
 def test_the_engine_gets_visitor_path_and_body(house: House) -> None:
     """What the lane leaves to the engine arrives decoded, complete and with the visitor."""
-    body = propfind(CR + "addressbook-home-set")
-    assert house.anna("PROPFIND", "/dav/acme%7Eanna/", body, depth="0").status == 299
+    body = '<propertyupdate xmlns="DAV:"><set><prop><displayname>x</displayname></prop></set></propertyupdate>'
+    assert house.anna("PROPPATCH", "/dav/acme%7Eanna/personal/", body).status == 299
     environ = house.engine.seen[0]
-    assert environ["PATH_INFO"] == "/acme~anna/"
+    assert environ["PATH_INFO"] == "/acme~anna/personal/"
     assert environ["SCRIPT_NAME"] == "/dav"
     assert environ[VISITOR].principal.login == "acme~anna"
     assert environ[PRINCIPAL_SEGMENT] == "acme~anna"
@@ -71,7 +71,7 @@ def test_forgeable_headers_and_credentials_do_not_reach_the_engine(house: House)
         "x_remote_user": "acme~bob",
         "forwarded": "for=203.0.113.9",
     }
-    reply = house.anna("PROPFIND", house.home, propfind(D + "owner"), **forged)
+    reply = house.anna("MKCOL", house.home + "new/", **forged)
     assert reply.status == 299
     environ = house.engine.seen[0]
     assert not [name for name in environ if "FORWARDED" in name or "SCRIPT_NAME" in name.removeprefix("SCRIPT_NAME")]
@@ -117,7 +117,7 @@ def test_the_login_that_was_typed_is_a_path_too(house: House) -> None:
 def test_the_database_being_away_is_503(house: House, lines: list[logging.LogRecord]) -> None:
     """Phones try again later; nobody is told that a password is wrong."""
     house.engine.fails_with = Unavailable("The database is away.", retry_after=7)
-    reply = house.anna("PROPFIND", house.home, "")
+    reply = house.anna("MKCOL", house.home + "new/")
     assert (reply.status, reply.headers["Retry-After"]) == (503, "7")
     assert [record.levelname for record in lines] == ["WARNING"]
 
@@ -125,7 +125,7 @@ def test_the_database_being_away_is_503(house: House, lines: list[logging.LogRec
 def test_an_unexpected_fault_is_500_without_its_text(house: House, lines: list[logging.LogRecord]) -> None:
     """Texts of exceptions may quote what a client sent: neither the answer nor the log shows them."""
     house.engine.fails_with = RuntimeError(f"could not bind {SECRET}")
-    reply = house.anna("PROPFIND", house.home, "")
+    reply = house.anna("MKCOL", house.home + "new/")
     assert reply.status == 500
     assert reply.sentence
     assert [record.levelname for record in lines] == ["ERROR"]
@@ -141,7 +141,7 @@ def test_a_chunked_body_is_complete(house: House) -> None:
     reply = house.anna("PROPFIND", house.personal, raw=raw)
     assert list(reply.members[house.personal].found) == [D + "displayname"]
     raw["wsgi.input"] = BytesIO(body)
-    assert house.anna("PROPFIND", house.home, raw=raw).status == 299
+    assert house.anna("MKCOL", house.home + "new/", raw=raw).status == 299
     assert house.engine.bodies[-1] == body
     assert "HTTP_TRANSFER_ENCODING" not in house.engine.seen[-1]
 

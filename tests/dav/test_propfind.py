@@ -30,6 +30,7 @@ def test_a_book_shows_what_clients_ask_for(house: House) -> None:
         D + "supported-report-set",
         CR + "addressbook-description",
         CR + "supported-address-data",
+        CR + "supported-collation-set",
         CR + "max-resource-size",
         INF + "addressbook-color",
     )
@@ -43,7 +44,12 @@ def test_a_book_shows_what_clients_ask_for(house: House) -> None:
     assert book.text(CR + "max-resource-size") == "1048576"
     assert book.found[D + "owner"].findtext(D + "href") == house.home
     assert book.found[D + "principal-collection-set"].findtext(D + "href") == "/dav/"
-    assert [e.get("version") for e in book.found[CR + "supported-address-data"]] == ["3.0"]
+    assert [e.get("version") for e in book.found[CR + "supported-address-data"]] == ["3.0", "4.0"]
+    assert [e.text for e in book.found[CR + "supported-collation-set"]] == [
+        "i;ascii-casemap",
+        "i;unicode-casemap",
+        "i;octet",
+    ]
     reports = {e.tag for e in book.found[D + "supported-report-set"].findall(f"*/{D}report/*")}
     assert reports == {D + "sync-collection", CR + "addressbook-multiget", CR + "addressbook-query"}
 
@@ -125,19 +131,144 @@ def test_hrefs_with_a_percent_sign_survive_the_row_templates(house: House) -> No
     assert reply.members[f"{path}100%s%25.vcf"].missing == {"{urn:100%25s}x"}
 
 
+def test_all_properties_are_those_worth_having(house: House) -> None:
+    """allprop, asked for or meant by an empty body, has what describes a resource, and never the card itself."""
+    house.anna.put(house.personal + "a.vcf", vcard())
+    whole = '<propfind xmlns="DAV:"><allprop/></propfind>'
+    replies = [house.anna("PROPFIND", house.personal, body, depth="1") for body in ("", whole)]
+    assert replies[0].body == replies[1].body
+    book, card = (replies[0].members[href] for href in (house.personal, house.personal + "a.vcf"))
+    shared = {D + "resourcetype", D + "getetag", D + "getcontenttype", D + "getlastmodified"}
+    assert set(book.found) == shared | {D + "displayname"}
+    assert set(card.found) == shared | {D + "getcontentlength"}
+    assert not book.missing | card.missing
+
+
+def test_more_properties_can_be_included(house: House) -> None:
+    """What is included comes too; what is not there is told, but not of a property that only allprop asked for."""
+    body = '<propfind xmlns="DAV:"><allprop/><include><sync-token/><quota-used-bytes/></include></propfind>'
+    book = house.anna("PROPFIND", house.personal, body).members[house.personal]
+    assert D + "sync-token" in book.found
+    assert D + "displayname" in book.found
+    assert book.missing == {D + "quota-used-bytes"}
+
+
+def test_the_names_of_properties_are_told(house: House) -> None:
+    """propname names what a PROPFIND can get, each without its value, and only what the resource has."""
+    house.anna.put(house.personal + "a.vcf", vcard())
+    body = '<propfind xmlns="DAV:"><propname/></propfind>'
+    for place in ("/dav/", house.home, house.personal):
+        members = house.anna("PROPFIND", place, body, depth="1").members
+        for href, member in members.items():
+            assert all(len(element) == 0 and not element.text for element in member.found.values())
+            again = house.anna.propfind(href, *member.found).members[href]
+            assert not again.missing
+    names = house.anna("PROPFIND", house.personal, body, depth="1").members
+    assert CR + "addressbook-description" not in names[house.personal].found
+    assert {D + "getetag", D + "getcontentlength"} < set(names[house.personal + "a.vcf"].found)
+    assert CR + "address-data" not in names[house.personal + "a.vcf"].found
+
+
+def test_an_empty_prop_is_answered(house: House) -> None:
+    """With no property named, there is still a response for each resource."""
+    house.anna.put(house.personal + "a.vcf", vcard())
+    for place in ("/dav/", house.home, house.personal, house.personal + "a.vcf"):
+        members = house.anna("PROPFIND", place, '<propfind xmlns="DAV:"><prop/></propfind>', depth="1").members
+        assert len(members) == {"/dav/": 2, house.home: 3, house.personal: 2}.get(place, 1)
+        assert not any(member.found or member.missing or member.gone for member in members.values())
+
+
 @pytest.mark.parametrize(
-    "body",
+    "headers",
     [
-        "",
-        '<propfind xmlns="DAV:"><allprop/></propfind>',
-        '<propfind xmlns="DAV:"><propname/></propfind>',
-        '<propfind xmlns="DAV:"><allprop/><include><getetag/></include></propfind>',
+        {"prefer": "return=minimal"},
+        {"prefer": 'respond-async, Return="minimal"; x=y'},
+        {"brief": "t"},
+        {"brief": "t", "prefer": "return=minimal"},
     ],
 )
-def test_unusual_questions_go_on_to_the_engine(house: House, body: str) -> None:
-    """What the lane does not fully understand is not half answered."""
-    assert house.anna("PROPFIND", house.personal, body).status == 299
-    assert house.engine.bodies == [body.encode()]
+def test_a_client_that_wants_little_is_not_told_what_is_missing(house: House, headers: dict[str, str]) -> None:
+    """Prefer (RFC 8144) and Apple's Brief: no propstat of 404, but the one of 200 even when it is empty."""
+    house.anna.put(house.personal + "a.vcf", vcard())
+    asked = propfind("{urn:x}mood", CR + "principal-address")
+    for place in ("/dav/", house.home, house.personal, house.personal + "a.vcf"):
+        reply = house.anna("PROPFIND", place, asked, depth="1", **headers)
+        assert "404" not in reply.body.decode()
+        assert reply.body.count(b"HTTP/1.1 200 OK") == len(reply.members)
+        assert reply.headers.get("Preference-Applied") == ("return=minimal" if "prefer" in headers else None)
+    report = '<sync-collection xmlns="DAV:"><sync-token/><prop><x/><getetag/></prop></sync-collection>'
+    assert b"404" not in house.anna("REPORT", house.personal, report, **headers).body
+
+
+@pytest.mark.parametrize(
+    "headers", [{"prefer": "return=representation"}, {"brief": "f"}, {"prefer": "x=return=minimal"}]
+)
+def test_other_preferences_change_nothing(house: House, headers: dict[str, str]) -> None:
+    """What is missing is told, and no preference is acknowledged."""
+    reply = house.anna("PROPFIND", house.personal, propfind("{urn:x}mood"), **headers)
+    assert reply.members[house.personal].missing == {"{urn:x}mood"}
+    assert "Preference-Applied" not in reply.headers
+
+
+def test_the_root_leads_to_the_principal(house: House) -> None:
+    """Discovery from the server's address alone, also by a login that is spelled shorter."""
+    asked = (D + "current-user-principal", D + "resourcetype", D + "principal-collection-set")
+    for client in (house.anna, house.client("anna")):
+        root = client.propfind("/dav/", *asked).members["/dav/"]
+        assert root.found[D + "current-user-principal"].findtext(D + "href") == house.home
+        assert [e.tag for e in root.found[D + "resourcetype"]] == [D + "collection"]
+    assert set(house.anna.propfind("/dav/", *asked, depth="1").members) == {"/dav/", house.home}
+
+
+def test_the_home_is_the_principal(house: House) -> None:
+    """What clients ask of a principal, and what there is not."""
+    asked = (
+        D + "resourcetype",
+        D + "displayname",
+        D + "principal-URL",
+        D + "owner",
+        D + "current-user-principal",
+        D + "current-user-privilege-set",
+        D + "supported-report-set",
+        D + "group-membership",
+        D + "alternate-URI-set",
+        D + "principal-collection-set",
+        CR + "addressbook-home-set",
+    )
+    missing = {CR + "principal-address", CR + "directory-gateway", CS + "me-card", D + "sync-token", CS + "getctag"}
+    home = house.anna.propfind(house.home, *asked, *missing).members[house.home]
+    assert set(home.found) == set(asked)
+    assert home.missing == missing
+    assert {e.tag for e in home.found[D + "resourcetype"]} == {D + "collection", D + "principal"}
+    assert home.text(D + "displayname") == "acme~anna"
+    for name in (D + "principal-URL", D + "owner", CR + "addressbook-home-set", D + "current-user-principal"):
+        assert home.found[name].findtext(D + "href") == house.home
+    assert len(home.found[D + "supported-report-set"]) == 0
+    privileges = {e.tag for e in home.found[D + "current-user-privilege-set"].findall(f"{D}privilege/*")}
+    assert privileges == {D + "read", D + "bind", D + "unbind"}
+
+
+def test_the_home_lists_its_books(house: House) -> None:
+    """The directory comes first: macOS shows only that one."""
+    house.shared_book("team", "write")
+    house.shared_book("secret", "")
+    members = house.anna.propfind(house.home, D + "resourcetype", depth="1").members
+    assert list(members) == [house.home, house.directory, f"{house.home}team/", house.personal]
+    for href in list(members)[1:]:
+        assert CR + "addressbook" in {e.tag for e in members[href].found[D + "resourcetype"]}
+
+
+@pytest.mark.parametrize("place", ["/dav/", "/dav/acme~anna/"])
+def test_apples_me_card_is_refused_in_a_way_that_apple_can_bear(house: House, place: str) -> None:
+    """A multistatus with 403 for the property: it is not kept, and contacts go on."""
+    update = (
+        '<A:propertyupdate xmlns:A="DAV:"><A:set><A:prop><C:me-card xmlns:C="http://calendarserver.org/ns/">'
+        "<A:href>/dav/acme~anna/personal/me.vcf</A:href></C:me-card></A:prop></A:set></A:propertyupdate>"
+    )
+    reply = house.anna("PROPPATCH", place, update)
+    assert reply.members[place].missing == {CS + "me-card"}
+    assert reply.xml.findtext(f".//{D}status") == "HTTP/1.1 403 Forbidden"
+    assert house.anna.propfind(place, CS + "me-card").members[place].missing == {CS + "me-card"}
 
 
 def test_the_personal_book_is_there_before_anyone_looked_at_the_home(house: House) -> None:

@@ -38,6 +38,10 @@ def test_a_card_comes_back_byte_for_byte(house: House, card: str) -> None:
     got = house.anna("GET", path)
     assert got.body == card.encode()
     assert got.headers["ETag"] == put.headers["ETag"]
+    if "VERSION:4.0" in card:  # who names no version gets 3.0
+        asked = '<CR:address-data content-type="text/vcard" version="4.0"/>'
+        assert house.anna.query(house.personal, "", asked).members[path].text(DATA) == card
+        return
     assert house.anna.multiget(house.personal, [path]).members[path].text(DATA) == card
     assert house.anna.sync(house.personal, "", DATA).members[path].text(DATA) == card
 

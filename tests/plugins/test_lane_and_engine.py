@@ -97,8 +97,8 @@ def _cases() -> Iterator[Case]:
     for book in (DIRECTORY, NOTICES, TEAM, PERSONAL):
         yield Case(f"properties of {book}", "PROPFIND", book, BOOK_PROPERTIES)
         yield Case(f"members of {book}", "PROPFIND", book, CARD_PROPERTIES, DEPTH_1)
-    yield Case("home", "PROPFIND", HOME, BOOK_PROPERTIES, DEPTH_1, passed_on=True)
-    yield Case("root", "PROPFIND", "/", propfind("D:current-user-principal"), passed_on=True)
+    yield Case("home", "PROPFIND", HOME, BOOK_PROPERTIES, DEPTH_1)
+    yield Case("root", "PROPFIND", "/", propfind("D:current-user-principal"))
     yield Case("no such book", "PROPFIND", HOME + "nothing/", BOOK_PROPERTIES)
     yield Case("no such card", "PROPFIND", PERSONAL + "nothing.vcf", CARD_PROPERTIES)
     yield Case("home of another", "PROPFIND", "/acme~bob/", BOOK_PROPERTIES)
@@ -142,17 +142,17 @@ def _cases() -> Iterator[Case]:
     yield Case("get what the client has", "GET", TEAM + "a.vcf", headers=_etag_of("get", "If-None-Match"))
     yield Case("get nothing", "GET", TEAM + "nothing.vcf")
     yield Case("get from no book", "GET", HOME + "nothing/a.vcf")
-    yield Case("get a book", "GET", TEAM, passed_on=True)
+    yield Case("get a book", "GET", TEAM)
     yield Case("properties of a card", "PROPFIND", TEAM + "a.vcf", CARD_PROPERTIES)
     yield Case("members of a full book", "PROPFIND", TEAM, CARD_PROPERTIES, DEPTH_1)
-    yield Case("all properties", "PROPFIND", TEAM, "", DEPTH_1, passed_on=True)
+    yield Case("all properties", "PROPFIND", TEAM, "", DEPTH_1)
     yield Case("first sync", "REPORT", TEAM, sync("", "D:getetag"))
     yield Case("first sync with data", "REPORT", TEAM, sync("", "D:getetag", "CR:address-data"), DEPTH_1)
     yield Case("sync of nothing", "REPORT", TEAM, _sync_from("first sync"))
     yield Case("some cards", "REPORT", TEAM, _hrefs("a.vcf", "%C5%BE%20%40b.vcf", "nothing.vcf"))
     yield Case("cards by URL", "REPORT", TEAM, multiget([f"http://localhost{MOUNT}{TEAM}a.vcf"], "D:getetag"))
     yield Case("cards elsewhere", "REPORT", TEAM, multiget([f"{MOUNT}{PERSONAL}a.vcf", "/else.vcf"], "D:getetag"))
-    yield Case("a query", "REPORT", TEAM, query("<CR:filter/>", "D:getetag"), DEPTH_1, passed_on=True)
+    yield Case("a query", "REPORT", TEAM, query("<CR:filter/>", "D:getetag"), DEPTH_1)
     yield Case("a delete of an old state", "DELETE", TEAM + "a.vcf", headers=_with(If_Match='"old"'))
     yield Case("a delete", "DELETE", TEAM + "a.vcf", headers=_etag_of("get"))
     yield Case("a delete of nothing", "DELETE", TEAM + "a.vcf")
@@ -209,7 +209,11 @@ ALLOWED: tuple[tuple[str, str, str, str, str], ...] = (
     ("*", "* D:supported-report-set", "*", "*expand-property*", "Radicale names three reports that it answers empty"),
     ("*", "* D:current-user-privilege-set", "*write*", "*D:all()*", "Radicale shows `all` to writers, never `bind`"),
     ("*", "*/ D:getcontentlength", "404 ", "200 *", "Radicale counts an export of the book, reading all of it"),
+    ("*", "* CR:supported-address-data", "*4.0*", "200 *3.0*", "Radicale converts nothing, so it offers 3.0 only"),
+    ("home", "*~anna/ D:current-user-privilege-set", "*bind*", "*D:all()*", "Radicale shows `all` to writers"),
+    ("all properties", "*", "-", "*", "RFC 4918 §9.1 has ten properties in allprop, the others have to be named"),
     # Reading.
+    ("first sync with data", "*4.vcf CR:address-data", "*N:3.0*", "*N:4.0*", "Radicale converts nothing"),
     ("get*", "cache-control", "private, no-cache", "-", "Radicale says nothing about caches"),
     ("head", "cache-control", "private, no-cache", "-", "Radicale says nothing about caches"),
     ("get what the client has", "status", "304", "200", "Radicale sends the card again"),
@@ -324,7 +328,7 @@ def _facts(answer: Answer) -> dict[str, str]:
         if name in answer.headers:
             facts[name] = _timeless(answer.headers[name].replace("; ", ";"))
     if answer.status == 207:
-        facts["sync-token"] = answer.token
+        facts["sync-token"] = _timeless(answer.token)
         for href, response in answer.responses.items():
             facts[f"{href} status"] = str(response.status)
             for name, (status, value) in response.props.items():
@@ -339,6 +343,8 @@ def _facts(answer: Answer) -> dict[str, str]:
 
 
 def _timeless(text: str) -> str:
+    """Without HTTP dates, and without the epoch of a book: it is the time at which the book was made."""
+    text = re.sub(r"\d{10,}(?=[-.]\d+)", "epoch", text)
     return re.sub(r"\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT", "a time", text)
 
 

@@ -1,0 +1,534 @@
+"""Two CardDAV clients, and whatever may happen to them: both end in exactly the server's state, and nothing is lost.
+
+What the server must hold is computed here from the writes that it accepted (`Expected`); the clients only know what
+they were answered. Between the pages of a sync's answer somebody else may write.
+"""
+
+from __future__ import annotations
+
+import copy
+import re
+import shutil
+import sqlite3
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
+from sqlalchemy import make_url
+
+from carddav_msg import bootstrap
+from carddav_msg.bootstrap import Services
+from carddav_msg.dav.guard import Guard
+from carddav_msg.domain.access import Principal
+from carddav_msg.services.addressbooks import AddressBooks
+from carddav_msg.services.authentication import Face
+from tests.builders import add_network, add_user
+from tests.databases import Databases, quick_folder
+from tests.dav.clients import CR, D, Dav, Engine, Reply
+from tests.profiles import examples
+
+DATA, ETAG, TOKEN = CR + "address-data", D + "getetag", D + "sync-token"
+HOME = "/dav/acme~anna/"
+WRITTEN = ("team", "personal", "friends")
+BOOKS = ("directory", *WRITTEN)
+HREFS = ("a.vcf", "b&.vcf", "c ü.vcf", "d%.vcf", "e.vcf")
+NETWORK_IDS = ("acme", "globex", "initech")
+
+
+def path_of(book: str, href: str = "") -> str:
+    return f"{HOME}{book}/{quote(href, safe='')}"
+
+
+# ---- What the server must hold ----
+
+
+@dataclass
+class Card:
+    """A card without its messaging identity, and whether it stands for Ben."""
+
+    uid: str
+    text: str
+    linked: bool
+
+    def served(self, pair: str) -> bytes:
+        return self.text.replace("END:VCARD", (pair if self.linked else "") + "END:VCARD").encode()
+
+
+@dataclass
+class Expected:
+    """The cards of the books that clients write, and what decides their identity."""
+
+    books: dict[str, dict[str, Card]] = field(default_factory=lambda: {book: {} for book in WRITTEN})
+    network_id: str = "acme"
+    ben_enabled: bool = True
+
+    @property
+    def pair(self) -> str:
+        return pair_lines("ben", self.network_id) if self.ben_enabled else ""
+
+    def served(self, book: str) -> dict[str, bytes]:
+        return {href: card.served(self.pair) for href, card in self.books[book].items()}
+
+    def uid_conflict(self, book: str, href: str, uid: str) -> bool:
+        old = self.books[book].get(href)
+        return old.uid != uid if old else any(card.uid == uid for card in self.books[book].values())
+
+
+def pair_lines(username: str, network_id: str) -> str:
+    return f"X-CLOUD-USERNAME:{username}\r\nX-NETWORK-ID:{network_id}\r\n"
+
+
+def without_pair(text: str) -> str:
+    return "".join(line for line in text.splitlines(keepends=True) if not line.startswith(("X-CLOUD", "X-NETWORK")))
+
+
+# ---- A client ----
+
+
+@dataclass
+class Mirror:
+    """What a client knows of one book: href → (etag, bytes), and how far it has synced."""
+
+    cards: dict[str, tuple[str, bytes]] = field(default_factory=dict)
+    token: str = ""
+    ended: str = ""
+    unfinished: bool = False
+
+
+class Device:
+    """A client as RFC 6578 wants it: it believes tokens and etags, and starts anew when a token is refused."""
+
+    def __init__(self, dav: Dav) -> None:
+        self.dav = dav
+        self.books = {book: Mirror() for book in BOOKS}
+
+    def sync(self, book: str, limit: int | None, inline: bool) -> bool:
+        """One sync-collection report; True when there is more to fetch."""
+        mirror = self.books[book]
+        reply = self.dav("REPORT", path_of(book), sync_request(mirror.token, limit, inline), depth="0")
+        if reply.status == 403:
+            assert (reply.condition, bool(mirror.token)) == (D + "valid-sync-token", True), reply.body
+            self.books[book] = Mirror()
+            return True
+        # A whole sync from the empty token says what there is; what it does not name is gone.
+        anew = not mirror.token
+        if anew:
+            mirror.cards = {}
+        members = reply.members
+        mirror.unfinished = members.pop(path_of(book), None) is not None
+        assert limit is None or len(members) <= limit, (limit, reply.body)
+        assert not mirror.unfinished or members, "a cut answer without a change could never be finished"
+        assert "HTTP/1.1 507" in reply.body.decode() or not mirror.unfinished
+        assert not anew or not any(member.gone for member in members.values()), "an initial sync lists deletions"
+        fetch = []
+        for href, member in members.items():
+            name = href.rpartition("/")[2]
+            if member.gone:
+                mirror.cards.pop(name, None)
+            elif inline:
+                mirror.cards[name] = (member.text(ETAG), member.text(DATA).encode())
+            elif mirror.cards.get(name, ("",))[0] != member.text(ETAG):
+                fetch.append(name)
+        self.fetch(book, fetch)
+        mirror.token = reply.xml.findtext(TOKEN) or ""
+        assert mirror.token
+        return mirror.unfinished
+
+    def fetch(self, book: str, names: Sequence[str]) -> None:
+        cards = self.books[book].cards
+        if names:
+            members = self.dav.multiget(path_of(book), [path_of(book, name) for name in names]).members
+            assert {href.rpartition("/")[2] for href in members} == set(names)
+            for href, member in members.items():
+                name = href.rpartition("/")[2]
+                if member.gone:
+                    cards.pop(name, None)
+                else:
+                    cards[name] = (member.text(ETAG), member.text(DATA).encode())
+
+    def finish(self, book: str) -> None:
+        """Syncs until the server says that this is all."""
+        for _ in range(100):
+            if not self.sync(book, None, False):
+                return
+        raise AssertionError("the sync does not end")
+
+
+def sync_request(token: str, limit: int | None, inline: bool) -> str:
+    data = '<address-data xmlns="urn:ietf:params:xml:ns:carddav"/>' if inline else ""
+    limited = f"<limit><nresults>{limit}</nresults></limit>" if limit else ""
+    return (
+        f'<sync-collection xmlns="DAV:"><sync-token>{token}</sync-token><sync-level>1</sync-level>{limited}'
+        f"<prop><getetag/>{data}</prop></sync-collection>"
+    )
+
+
+# ---- The server, its restores, and what happens between two pages ----
+
+
+class Interrupted:
+    """The directory, with something that happens before the second page of an answer is read."""
+
+    def __init__(self, directory: Any) -> None:
+        self._directory = directory
+        self.pages = 0
+        self.meanwhile: Callable[[], None] | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._directory, name)
+
+    def changes(self, *asked: Any) -> Any:
+        self.pages += 1
+        if self.pages == 2 and self.meanwhile:
+            work, self.meanwhile = self.meanwhile, None
+            work()
+        return self._directory.changes(*asked)
+
+
+class SqliteCopies:
+    """Backups of a SQLite file, put back as an operator would: with the server stopped."""
+
+    def __init__(self, url: str, folder: Path) -> None:
+        self._file, self._backup = Path(str(make_url(url).database)), folder / "backup.db"
+
+    def save(self) -> None:
+        self._backup.unlink(missing_ok=True)
+        with closing(sqlite3.connect(self._file)) as source, closing(sqlite3.connect(self._backup)) as target:
+            source.backup(target)
+
+    def put_back(self) -> None:
+        for leftover in ("-wal", "-shm"):
+            self._file.with_name(self._file.name + leftover).unlink(missing_ok=True)
+        shutil.copyfile(self._backup, self._file)
+
+    def close(self) -> None:
+        pass
+
+
+class PostgresqlCopies:
+    """Copies of a PostgreSQL database as a whole, sequences too."""
+
+    def __init__(self, url: str, folder: Path) -> None:
+        self._url = make_url(url)
+        self._name, self._backup = str(self._url.database), f"{self._url.database}_backup"
+
+    def save(self) -> None:
+        self._execute(
+            f"DROP DATABASE IF EXISTS {self._backup}", f"CREATE DATABASE {self._backup} TEMPLATE {self._name}"
+        )
+
+    def put_back(self) -> None:
+        self._execute(f"DROP DATABASE {self._name}", f"CREATE DATABASE {self._name} TEMPLATE {self._backup}")
+
+    def close(self) -> None:
+        self._execute(f"DROP DATABASE IF EXISTS {self._backup}")
+
+    def _execute(self, *statements: str) -> None:
+        import psycopg
+
+        where = self._url.set(drivername="postgresql", database="postgres").render_as_string(hide_password=False)
+        with psycopg.connect(where, autocommit=True) as connection:
+            for statement in statements:
+                connection.execute(statement.encode())
+
+
+@dataclass(frozen=True)
+class Edit:
+    """What a client does to a card: `basis` is what it compares with, `pair` what it writes of the identity."""
+
+    action: str
+    book: str
+    href: str
+    basis: str
+    pair: str
+    uid: str
+
+
+EDITS = st.builds(
+    Edit,
+    st.sampled_from(["put", "put", "put", "again", "delete"]),
+    st.sampled_from(WRITTEN),
+    st.sampled_from(HREFS),
+    st.sampled_from(["known", "known", "new", "none", "stale"]),
+    st.sampled_from(["known", "known", "right", "old", "forged", "none"]),
+    st.sampled_from(["own", "own", "own", "own", "none", "another's"]),
+)
+DEVICES = st.sampled_from([0, 1])
+
+
+class Histories(RuleBasedStateMachine):
+    """Anna's two devices, at a network where Ben comes and goes."""
+
+    databases: Databases
+    kind: str
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.end = ExitStack()
+        folder = Path(self.end.enter_context(quick_folder()))
+        sqlite = self.kind == "sqlite"
+        url = self.databases.sqlite(folder) if sqlite else self.end.enter_context(self.databases.postgresql())
+        self.settings = replace(self.databases.settings(folder, url), deletion_guard_cards=100_000, page_size=2)
+        self.copies = (SqliteCopies if sqlite else PostgresqlCopies)(url, folder)
+        self.end.callback(self.copies.close)
+        self.engine = Engine()
+        self.open()
+        self.end.callback(lambda: self.services.close())
+        acme = add_network(self.services, "acme")
+        for name in ("anna", "ben", "carl"):
+            add_user(self.services, acme, name, password="right", display_name=name.title())
+        self.services.administration.books.add("acme", "team", everyone="write")
+        self.services.addressbooks.create_book(self.principal, "friends", "Friends", "", "")
+        self.devices = [Device(Dav(self.guard, "acme~anna", "right")) for _ in range(2)]
+        self.expected = Expected()
+        self.stale: dict[tuple[str, str], str] = {}
+        self.times = [0]
+        self.count = 0
+        self.saved: Expected | None = None
+
+    def open(self) -> None:
+        """Starts the server: also after a restore."""
+        self.services: Services = bootstrap.build(self.settings)
+        self.directory = Interrupted(self.services.directory)
+        # The services' own, but for what happens between its pages.
+        addressbooks = AddressBooks(
+            self.directory,
+            self.services.renderer,
+            self.services.addressbooks._guard,
+            page_size=self.settings.page_size,
+            max_card_size=self.settings.max_card_size,
+        )
+        self.guard = Guard(
+            self.services.authentication, addressbooks, self.engine, prefix="/dav", max_body_size=1_000_000
+        )
+
+    @property
+    def principal(self) -> Principal:
+        return self.services.authentication.enter("acme~anna", "right", Face.CARDDAV).principal
+
+    # -- clients --
+
+    @rule(device=DEVICES, edit=EDITS)
+    def edit(self, device: int, edit: Edit) -> None:
+        self.carry_out(self.devices[device], edit)
+
+    @rule(
+        device=DEVICES,
+        book=st.sampled_from(BOOKS),
+        limit=st.none() | st.integers(1, 4),
+        inline=st.booleans(),
+        meanwhile=st.none() | EDITS,
+    )
+    def sync(self, device: int, book: str, limit: int | None, inline: bool, meanwhile: Edit | None) -> None:
+        """One report, perhaps of a sync that goes on later; between its pages the other device may write."""
+        self.directory.pages = 0
+        if meanwhile is not None:
+            self.directory.meanwhile = lambda: self.carry_out(self.devices[1 - device], meanwhile)
+        self.devices[device].sync(book, limit, inline)
+        self.directory.meanwhile = None
+
+    @rule()
+    def settle(self) -> None:
+        """Both devices sync to the end."""
+        assert not self.engine.seen, "the lane has left something to the engine"
+        for book in reversed(BOOKS):
+            truth = self.truth(book)
+            if book != "directory":
+                assert {name: body for name, (_, body) in truth.items()} == self.expected.served(book)
+            for device in self.devices:
+                device.finish(book)
+                assert device.books[book].cards == truth, book
+        people = {re.search(r"\r\nFN:(.*)\r\n", body.decode())[1]: body.decode() for _, body in truth.values()}  # type: ignore[index]
+        assert set(people) == {"Anna", "Carl"} | ({"Ben"} if self.expected.ben_enabled else set())
+        for name, text in people.items():
+            assert pair_lines(name.lower(), self.expected.network_id) in text
+
+    def truth(self, book: str) -> dict[str, tuple[str, bytes]]:
+        """The cards that a stranger to this history sees: a listing, then a GET of each."""
+        dav = self.devices[0].dav
+        hrefs = set(dav.propfind(path_of(book), ETAG, depth="1").members) - {path_of(book)}
+        found = {}
+        for href in hrefs:
+            reply = dav("GET", path_of(book, href.rpartition("/")[2]))
+            assert reply.status == 200
+            found[href.rpartition("/")[2]] = (reply.headers["ETag"], reply.body)
+        return found
+
+    def carry_out(self, device: Device, edit: Edit) -> None:
+        """Sends an edit, compares the answer with what must come of it, and notes what is so from now on."""
+        known = device.books[edit.book].cards.get(edit.href)
+        headers, seen = self.compared(known, edit)
+        now = self.expected.served(edit.book).get(edit.href)
+        holds = (now is None) if "if_none_match" in headers else (not headers or (now is not None and now == seen))
+        place = path_of(edit.book, edit.href)
+        if edit.action == "delete":
+            reply = device.dav("DELETE", place, **headers)
+            assert reply.status == (412 if not holds else 404 if now is None else 204), reply.body
+            if reply.status == 204:
+                del self.expected.books[edit.book][edit.href]
+                device.books[edit.book].cards.pop(edit.href, None)
+            return
+        body, uid = self.body(known, edit)
+        reply = device.dav.put(place, body, **headers)
+        if not holds:
+            assert reply.status == 412, (reply.status, reply.body)
+        elif uid and self.expected.uid_conflict(edit.book, edit.href, uid):
+            assert (reply.status, reply.condition) == (403, CR + "no-uid-conflict"), reply.body
+        else:
+            self.stored(device, edit, body, uid, reply)
+
+    def compared(self, known: tuple[str, bytes] | None, edit: Edit) -> tuple[dict[str, str], bytes]:
+        """The headers of an edit, and the bytes that it compares with."""
+        if edit.basis == "none":
+            return {}, b""
+        if edit.basis == "stale":
+            etag, seen = self.stale.get((edit.book, edit.href), ('"never"', b""))
+            return {"if_match": etag}, seen
+        if edit.basis == "known" and known:
+            return {"if_match": known[0]}, known[1]
+        return {"if_none_match": "*"}, b""
+
+    def body(self, known: tuple[str, bytes] | None, edit: Edit) -> tuple[str, str]:
+        """A card that was never written before (or, `again`, the one that is known), and its UID."""
+        old = known[1].decode() if known else ""
+        if edit.action == "again" and known:
+            return old, re.search(r"\r\nUID:(.*)\r\n", old)[1]  # type: ignore[index]
+        self.count += 1
+        place = HREFS.index(edit.href)
+        uid = {"own": f"uid-{place}", "another's": f"uid-{(place + 1) % len(HREFS)}"}.get(edit.uid, "")
+        pair = {
+            "known": "".join(old.splitlines(keepends=True)[-3:-1]) if "X-CLOUD" in old else "",
+            "right": pair_lines("ben", self.expected.network_id),
+            "old": pair_lines("ben", NETWORK_IDS[place % len(NETWORK_IDS)]),
+            "forged": pair_lines("mallory", "acme"),
+            "none": "",
+        }[edit.pair]
+        lines = [
+            "BEGIN:VCARD",
+            "VERSION:3.0",
+            f"FN:Card {self.count}",
+            "NOTE:a, b;\r\n\tc",
+            *([f"UID:{uid}"] * bool(uid)),
+        ]
+        return "\r\n".join([*lines, f"{pair}END:VCARD", ""]), uid
+
+    def stored(self, device: Device, edit: Edit, body: str, uid: str, reply: Reply) -> None:
+        """What must come of a card that nothing speaks against but, perhaps, its identity."""
+        cards = self.expected.books[edit.book]
+        old = cards.get(edit.href)
+        linked = old is not None and old.linked
+        carried = "".join(line for line in body.splitlines(keepends=True) if line.startswith(("X-CLOUD", "X-NETWORK")))
+        if carried and not (linked and carried.startswith("X-CLOUD-USERNAME:ben\r\n")):
+            if carried == self.expected.pair:
+                linked = True
+            elif edit.book == "team" and reply.status == 403:
+                # Refused, unless the card once carried it: the answer is the server's, the identity is not given.
+                assert reply.condition == D + "need-privileges"
+                return
+        assert reply.status == (204 if old else 201), (reply.status, reply.body)
+        card = Card(uid, without_pair(body), linked)
+        got = device.dav("GET", path_of(edit.book, edit.href))
+        if not uid:
+            found = re.search(r"UID:(.*)\r\n", got.body.decode())
+            assert found
+            card = Card(found[1], without_pair(got.body.decode()), linked)
+            assert card.text.replace(found[0], "") == without_pair(body)
+            assert old is None or old.uid == card.uid
+        cards[edit.href] = card
+        assert got.body == card.served(self.expected.pair)
+        assert ("ETag" in reply.headers) == (got.body == body.encode())
+        assert reply.headers.get("ETag") in (None, got.headers["ETag"])
+        mirror = device.books[edit.book].cards
+        if edit.href in mirror:
+            self.stale[edit.book, edit.href] = mirror[edit.href]
+        mirror[edit.href] = (got.headers["ETag"], got.body)
+
+    # -- administration --
+
+    @rule()
+    def ben_comes_or_goes(self) -> None:
+        enabled = not self.expected.ben_enabled
+        users = self.services.administration.users
+        users.change(self.expected.network_id, "ben", lambda user: replace(user, enabled=enabled))
+        self.expected.ben_enabled = enabled
+
+    @rule(network_id=st.sampled_from(NETWORK_IDS))
+    def rename_the_network(self, network_id: str) -> None:
+        networks = self.services.administration.networks
+        networks.change(self.expected.network_id, lambda network: replace(network, network_id=network_id))
+        self.expected.network_id = network_id
+
+    @rule()
+    def change_carl(self) -> None:
+        self.count += 1
+        profile = {"title": f"Title {self.count}"}
+        users = self.services.administration.users
+        users.change(
+            self.expected.network_id, "carl", lambda user: replace(user, profile=replace(user.profile, **profile))
+        )
+
+    @rule()
+    def remake_a_book(self) -> None:
+        """Anna deletes a book of hers, and makes one of the same name."""
+        books = self.services.addressbooks
+        (friends,) = [book for book in books.home(self.principal) if book.slug == "friends"]
+        books.delete_book(self.principal, friends)
+        books.create_book(self.principal, "friends", "Friends", "", "")
+        self.expected.books["friends"] = {}
+
+    @rule(data=st.data())
+    def prune(self, data: st.DataObject) -> None:
+        """Deletions are forgotten: all of them, or those before an earlier pruning."""
+        before = data.draw(st.sampled_from([None, *self.times]))
+
+        def work(transaction: Any) -> None:
+            self.times.append(transaction.now)
+            transaction.prune(transaction.now + 1 if before is None else before)
+
+        self.services.directory.transact(work)
+
+    @rule()
+    def back_up(self) -> None:
+        self.services.close()
+        self.copies.save()
+        self.open_again()
+        self.saved = copy.deepcopy(self.expected)
+
+    @precondition(lambda self: self.saved is not None)
+    @rule()
+    def restore(self) -> None:
+        self.services.close()
+        self.copies.put_back()
+        self.open_again()
+        self.services.directory.transact(lambda transaction: transaction.new_epochs())
+        self.expected = copy.deepcopy(self.saved)  # type: ignore[assignment]
+
+    def open_again(self) -> None:
+        self.open()
+        for device in self.devices:
+            device.dav.application = self.guard
+
+    def teardown(self) -> None:
+        with self.end:
+            if sys.exc_info()[0] is None:
+                self.settle()
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_clients_end_in_the_servers_state(kind: str, databases: Databases) -> None:
+    """Edits, cut syncs, conflicts, identities that come and go, prunings and restores, in any order."""
+    machine = type("Histories", (Histories,), {"databases": databases, "kind": kind})
+    run_state_machine_as_test(
+        machine,
+        settings=hypothesis_settings(
+            max_examples=examples(ci=12, soak=1000), stateful_step_count=examples(ci=25, soak=50)
+        ),
+    )
