@@ -5,10 +5,10 @@ BIN := $(VENV)/bin
 PYTEST := $(BIN)/pytest -n auto
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check soak format clean
+.PHONY: help run test check soak bench bench-quick format clean
 
 help: ## say what can be made
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' Makefile
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1	\2/p' Makefile
 
 run: $(VENV)/.run ## install, make keys and a database (with a sample if it is empty), and serve on 127.0.0.1:8080
 	@test -e var/keys.toml || $(BIN)/carddav-msg keys init
@@ -34,6 +34,19 @@ check: $(VENV)/.check ## everything CI asks for: format, lint, types, layers, te
 soak: $(VENV)/.test ## the tests with full counts of random examples (hours)
 	@CARDDAV_MSG_SOAK=1 $(PYTEST)
 
+bench: $(VENV)/.test bench/.cache/xandikos ## measure all servers on an idle machine and write bench/RESULTS.md (hours)
+	$(BIN)/python -m bench peers
+	$(BIN)/python -m bench growth
+	$(BIN)/python -m bench accounts
+	$(BIN)/python -m bench mix
+
+bench-quick: $(VENV)/.run ## a small run of the benchmark that proves its answers
+	$(BIN)/python -m bench --quick
+
+bench/.cache/xandikos:
+	$(PYTHON) -m venv $@
+	$@/bin/python -m pip install --quiet "xandikos>=0.4.10,<0.5" || { rm -rf $@; exit 1; }
+
 format: $(VENV)/.check ## format the code and repair what lint can repair
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
@@ -52,7 +65,7 @@ $(VENV)/.run: $(VENV)/.pip pyproject.toml
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.run pyproject.toml
-	$(BIN)/python -m pip install --quiet --editable ".[postgresql]" --group test
+	$(BIN)/python -m pip install --quiet --editable ".[postgresql,redis]" --group test
 	@touch $@
 
 $(VENV)/.check: $(VENV)/.test pyproject.toml

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from carddav_msg.credentials import keyring as keys
@@ -13,17 +13,26 @@ from carddav_msg.directory.rows import Retention
 from carddav_msg.directory.sql import engine
 from carddav_msg.directory.sql.migrate import migrate as migrate_database
 from carddav_msg.directory.sql.reader import SqlDirectory
+from carddav_msg.domain.audit import SERVER, Actor, AuditEntry
+from carddav_msg.domain.proxies import Proxies, Sources
+from carddav_msg.errors import ConfigurationError, InvalidValue
 from carddav_msg.formats.vcard.identity import IdentityNames
 from carddav_msg.publishing.deletion_guard import DeletionGuard
 from carddav_msg.publishing.networks import FINGERPRINT
 from carddav_msg.publishing.renderer import Renderer
 from carddav_msg.services.addressbooks import AddressBooks
 from carddav_msg.services.administration import Administration
+from carddav_msg.services.administration.codes import CodeRules
 from carddav_msg.services.authentication import Authentication
+from carddav_msg.services.codes import Codes
 from carddav_msg.services.contacts import Contacts
+from carddav_msg.services.explaining import Explaining
 from carddav_msg.services.external_authentication import ExternalAuthentication
 from carddav_msg.services.importing import HashSettings, Importing
-from carddav_msg.services.provisioning import Provisioning
+from carddav_msg.services.observations import Observations
+from carddav_msg.services.probing import Probing
+from carddav_msg.services.provisioning import AccountRules, Provisioning
+from carddav_msg.services.throttling import Limits, Throttle
 from carddav_msg.settings import Settings
 
 
@@ -43,31 +52,50 @@ class Services:
     administration: Administration
     external_authentication: ExternalAuthentication
     importing: Importing
+    observations: Observations
+    explaining: Explaining
+    probing: Probing
 
     def close(self) -> None:
-        """Closes the database connections of this process."""
+        """Writes what waits to be written and closes the database connections of this process."""
+        self.observations.close()
         self.directory.close()
 
 
-def build(settings: Settings) -> Services:
+def build(settings: Settings, actor: Actor = SERVER) -> Services:
     """The services of an installation; ConfigurationError when the keys can't be read.
 
-    The schema is not looked at here, so that a server can start while its database is away: see `check`.
+    `actor` is who the audit says made the changes of this process; requests name their own. The schema is not looked at
+    here, so that a server can start while its database is away: see `check`.
     """
     keyring = load_keyring(settings)
-    directory = open_directory(settings)
+    directory = open_directory(settings).acting(actor)
     passwords = Passwords(
         memory=settings.argon2_memory, time_cost=settings.argon2_time, parallelism=settings.argon2_parallelism
     )
     memory = VerifiedMemory(keyring.current("memory").secret, seconds=settings.verified_for)
     renderer = make_renderer(settings)
+    observations = Observations(directory, days=settings.observation_days)
     return Services(
         settings=settings,
         directory=directory,
         keyring=keyring,
         passwords=passwords,
         renderer=renderer,
-        authentication=Authentication(directory, passwords, keyring, memory, any_login=settings.auth_any_login),
+        authentication=Authentication(
+            directory,
+            passwords,
+            keyring,
+            memory,
+            make_throttle(settings, directory, keyring),
+            Codes(
+                directory,
+                works=settings.device_credentials,
+                minutes=settings.code_minutes,
+                sso=sources(settings, "auth_allowed_sources"),
+            ),
+            any_login=settings.auth_any_login,
+        ),
         addressbooks=AddressBooks(
             directory,
             renderer,
@@ -79,24 +107,45 @@ def build(settings: Settings) -> Services:
             directory,
             renderer.fingerprint,
             own_entry=settings.contacts_own_entry,
-            shared_books=settings.contacts_shared_books,
+            books=settings.contacts_books,
             page_size=settings.page_size,
         ),
-        provisioning=Provisioning(directory, keyring, device_credentials=settings.device_credentials),
-        administration=Administration(directory, renderer, passwords, keyring),
+        provisioning=Provisioning(
+            directory,
+            keyring,
+            AccountRules(
+                settings.public_url.rstrip("/"),
+                settings.refresh_interval,
+                settings.refresh_method == "post",
+                settings.cleared_days,
+            ),
+            device_credentials=settings.device_credentials,
+        ),
+        administration=Administration(
+            directory,
+            renderer,
+            passwords,
+            keyring,
+            CodeRules(settings.code_days, settings.code_minutes, settings.device_credentials),
+        ),
         external_authentication=ExternalAuthentication(directory),
         importing=Importing(
-            directory,
+            directory.acting(replace(actor, face="import")),
             renderer,
             keyring,
             HashSettings(settings.argon2_memory, settings.argon2_time, settings.argon2_parallelism),
         ),
+        observations=observations,
+        explaining=Explaining(directory, renderer.names, observations.of),
+        probing=Probing(directory, keyring),
     )
 
 
 def open_directory(settings: Settings) -> Directory:
     """The directory alone, for commands that need no keys."""
-    retention = Retention(settings.tombstone_days, settings.history_days, settings.audit_days)
+    retention = Retention(
+        settings.tombstone_days, settings.history_days, settings.audit_days, settings.observation_days
+    )
     return SqlDirectory(settings.database_url, retention)
 
 
@@ -109,6 +158,45 @@ def make_renderer(settings: Settings) -> Renderer:
         settings.network_id_aliases,
     )
     return Renderer(names, settings.public_url.rstrip("/"), settings.contacts_checksum)
+
+
+def make_throttle(settings: Settings, directory: Directory, keyring: Keyring) -> Throttle:
+    """What bounds failed sign-ins. Without Redis each process counts for itself, so each gets its share."""
+    limits = Limits(
+        user=settings.throttle_user,
+        address=settings.throttle_address,
+        pair=settings.throttle_pair,
+        window=settings.throttle_window,
+        share=1 if settings.redis_url else settings.workers,
+    )
+    return Throttle(
+        directory,
+        limits,
+        keyring.current("memory").secret,
+        unbounded=sources(settings, "shared_sources"),
+        vouched=sources(settings, "auth_allowed_sources"),
+        known_days=settings.known_days,
+        size=settings.throttle_size,
+        redis_url=settings.redis_url,
+    )
+
+
+def make_proxies(settings: Settings) -> Proxies:
+    """Whom to believe about where a request comes from."""
+    return Proxies(
+        sources(settings, "trusted_proxies"),
+        settings.proxy_header,
+        secret_header=settings.proxy_secret_header,
+        secret=settings.proxy_secret,
+    )
+
+
+def sources(settings: Settings, name: str) -> Sources:
+    """The addresses of a setting; ConfigurationError when they are none."""
+    try:
+        return Sources(getattr(settings, name), name, unix=name == "trusted_proxies")
+    except InvalidValue as error:
+        raise ConfigurationError([f"{error}"]) from None
 
 
 def load_keyring(settings: Settings) -> Keyring:
@@ -126,11 +214,12 @@ def check(services: Services) -> list[str]:
     known = services.directory.key_checks()
     if problems := keys.compare(services.keyring, known):
         return problems
-    new = [key for key in services.keyring.keys if key.key_id not in known]
+    new = [key for key in services.keyring.keys if key.key_id not in known and not key.retired]
     if new:
         with services.directory.write() as transaction:
             for key in new:
                 transaction.save_key_check(key.key_id, key.purpose, key.check_value)
+            transaction.record([AuditEntry(0, "key added", f"key {key.purpose} {key.key_id}") for key in new])
     return []
 
 

@@ -8,6 +8,8 @@
     ├── NotFound                 no such network, user, book or card
     ├── AlreadyExists            a name or key is taken
     ├── Rejected                 the credentials are not accepted (the reason is for logs only)
+    │   └── SignedOut            they were good once, and certainly are no more
+    ├── Throttled                too many failed sign-ins; the credentials were not looked at
     ├── Forbidden                the caller lacks a privilege
     ├── PreconditionFailed       If-Match, If-None-Match or If did not hold
     ├── InvalidSyncToken         unknown, foreign or expired sync token
@@ -60,13 +62,41 @@ class AlreadyExists(CarddavMsgError):
 class Rejected(CarddavMsgError):
     """The credentials are not accepted.
 
-    Callers answer the same for every `reason` (`unknown`, `password`, `disabled`, `ambiguous`, `revoked`, `missing`,
-    `messaging`): it is written to logs and shown to operators, never to the client.
+    Callers answer the same for every `reason` (`unknown`, `password`, `disabled`, `removed`, `ambiguous`, `revoked`,
+    `missing`, `messaging`, `spelling`, `code_…`): it is written to logs and shown to operators, never to the client.
+    `user` is the row of the user who was meant, 0 when that is not known.
     """
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str, user: int = 0) -> None:
         super().__init__("The user name or the password is wrong.")
         self.reason = reason
+        self.user = user
+
+
+class Throttled(CarddavMsgError):
+    """Too many failed sign-ins in a `window` (`user`, `address`, `pair`): the credentials were not looked at.
+
+    Try again after `retry_after` seconds. `user` is the row of the user who was meant, 0 when that is not known; neither
+    is told to the client.
+    """
+
+    def __init__(self, window: str, retry_after: int, user: int = 0) -> None:
+        super().__init__("There were too many failed sign-ins. Please try again later.")
+        self.reason = "throttled"
+        self.window = window
+        self.retry_after = retry_after
+        self.user = user
+
+
+class SignedOut(Rejected):
+    """The credentials were good once, and certainly are no more: the user was disabled or removed, the phone revoked.
+
+    With `logged_out`, a refresh is answered with an account that can't be used instead of an error.
+    """
+
+    def __init__(self, reason: str, user: int = 0, *, logged_out: bool = False) -> None:
+        super().__init__(reason, user)
+        self.logged_out = logged_out
 
 
 class Forbidden(CarddavMsgError):

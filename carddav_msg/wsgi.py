@@ -15,14 +15,15 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from radicale.app import Application
 
-from carddav_msg import bootstrap
+from carddav_msg import bootstrap, metrics
 from carddav_msg.bootstrap import Services
 from carddav_msg.dav.environ import PRINCIPAL_SEGMENT, VISITOR
 from carddav_msg.dav.exchange import DAV, Answer
 from carddav_msg.dav.faults import fault
 from carddav_msg.dav.guard import Guard
+from carddav_msg.entrance import Entrance
 from carddav_msg.settings import Settings, load
-from carddav_msg.web import create_app
+from carddav_msg.web import ROUTES, create_app
 from radicale_carddav_msg import visit
 from radicale_carddav_msg.configuration import composed
 
@@ -32,7 +33,11 @@ WELL_KNOWN: Final = "/.well-known/carddav"
 
 def create_application(settings: Settings | None = None) -> WSGIApplication:
     """The server for these settings (default: those of the environment). ConfigurationError when they can't work."""
-    services = bootstrap.build(load() if settings is None else settings)
+    settings = load() if settings is None else settings
+    if settings.metrics_port:
+        metrics.enable()
+    services = bootstrap.build(settings)
+    services.observations.start()
     return mount(services)
 
 
@@ -44,6 +49,7 @@ def mount(services: Services) -> WSGIApplication:
         services.addressbooks,
         engine(services),
         prefix=MOUNT,
+        observations=services.observations,
         max_body_size=services.settings.max_body_size,
     )
 
@@ -56,7 +62,15 @@ def mount(services: Services) -> WSGIApplication:
             return guard({**environ, "SCRIPT_NAME": MOUNT, "PATH_INFO": below}, start_response)
         return web(environ, start_response)
 
-    return application
+    settings = services.settings
+    return Entrance(
+        application,
+        bootstrap.make_proxies(settings),
+        [route.path for route in ROUTES],
+        plain_http=settings.plain_http == "allow",
+        hsts=settings.hsts,
+        access_log=settings.access_log,
+    )
 
 
 def engine(services: Services) -> WSGIApplication:

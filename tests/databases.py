@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
+import tempfile
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +16,12 @@ from carddav_msg.settings import Settings
 from tests import clusters, required
 
 TEMPLATE = "carddav_msg_template"
+
+
+def quick_folder() -> tempfile.TemporaryDirectory[str]:
+    """A folder in memory, where the machine has such a place: for many commits, which don't wait for a disk there."""
+    memory = "/dev/shm"  # noqa: S108  # the folder in it has an unguessable name
+    return tempfile.TemporaryDirectory(dir=memory if os.access(memory, os.W_OK) else None)
 
 
 class Databases:

@@ -8,19 +8,27 @@ from pathlib import Path
 import click
 
 from carddav_msg import __version__
+from carddav_msg.cli.allowlist import allowlist
+from carddav_msg.cli.audit import audit
 from carddav_msg.cli.book import book
+from carddav_msg.cli.card import card
 from carddav_msg.cli.completion import PROGRAM, completion
 from carddav_msg.cli.config import config as config_group
-from carddav_msg.cli.database import migrate, rebuild
+from carddav_msg.cli.database import migrate, rebuild, restored
+from carddav_msg.cli.doctor import doctor
 from carddav_msg.cli.export import export
 from carddav_msg.cli.failures import Commands
 from carddav_msg.cli.grant import grant
 from carddav_msg.cli.importing import import_group
 from carddav_msg.cli.keys import keys
+from carddav_msg.cli.metrics import serve_metrics
 from carddav_msg.cli.network import network
+from carddav_msg.cli.portal import portal
 from carddav_msg.cli.server import serve
 from carddav_msg.cli.state import State
 from carddav_msg.cli.user import user
+from carddav_msg.cli.view import view
+from carddav_msg.cli.why import timeline, why
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -40,20 +48,30 @@ def commands(ctx: click.Context, config: Path | None) -> None:
 
 
 for _command in (
+    allowlist,
+    audit,
     book,
+    card,
     completion,
     config_group,
+    doctor,
     export,
     grant,
     import_group,
     keys,
     migrate,
     network,
+    portal,
     rebuild,
+    restored,
     serve,
+    serve_metrics,
     user,
+    view,
+    why,
 ):
     commands.add_command(_command)
+user.add_command(timeline)
 
 
 def main() -> None:

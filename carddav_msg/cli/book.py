@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import time
+
 import click
 
 from carddav_msg.cli import output
+from carddav_msg.cli.durations import duration, shown_time
 from carddav_msg.cli.options import book_argument, complete_usernames, json_option, network_argument, yes_option
 from carddav_msg.cli.state import State, pass_state
+from carddav_msg.directory.rows import SharedBook
 
 _ACCESS = click.Choice(("read", "write"))
 _everyone = click.option("--everyone", is_flag=True, help="All users of the network instead of one.")
@@ -15,7 +19,7 @@ _username = click.argument("username", required=False, shell_complete=complete_u
 
 @click.group()
 def book() -> None:
-    """Address books: add, list, members, share, unshare, remove."""
+    """Address books: add, list, show, members, share, unshare, allow-delete, remove."""
 
 
 @book.command()
@@ -53,28 +57,62 @@ def list_(state: State, network: str, as_json: bool) -> None:
                     }
                     for view in views
                 ],
-                "shared": [
-                    {
-                        "book": found.slug,
-                        "title": found.display_name,
-                        "description": found.description,
-                        "everyone": found.everyone,
-                        "members": len(found.members),
-                        "cards": found.cards,
-                    }
-                    for found in shared
-                ],
+                "shared": [_as_json(found) for found in shared],
             }
         )
         return
     output.table(
-        ("Book", "Kind", "Title", "Everyone", "Members", "Cards"),
+        ("Book", "Kind", "Title", "Everyone", "Members", "Cards", "Mass deletion"),
         [
-            *(("directory", f"view {view.name}", "", "read", "", "") for view in views),
-            *((b.slug, "shared", b.display_name, b.everyone or "-", str(len(b.members)), str(b.cards)) for b in shared),
+            *(("directory", f"view {view.name}", "", "read", "", "", "") for view in views),
+            *(
+                (
+                    *(b.slug, "shared", b.display_name, b.everyone or "-", str(len(b.members)), str(b.cards)),
+                    _allowed(b, "allowed until "),
+                )
+                for b in shared
+            ),
         ],
         empty="There are no books.",
     )
+
+
+@book.command()
+@network_argument
+@book_argument
+@json_option
+@pass_state
+def show(state: State, network: str, book: str, as_json: bool) -> None:
+    """Show the shared book BOOK of NETWORK."""
+    found = state.services.administration.books.find(network, book)
+    if as_json:
+        output.as_json(_as_json(found))
+        return
+    output.pairs(
+        [
+            ("Book", found.slug),
+            ("Title", found.display_name),
+            ("Description", found.description),
+            ("Everyone", found.everyone or "-"),
+            ("Members", len(found.members)),
+            ("Cards", found.cards),
+            ("Mass deletion allowed until", _allowed(found)),
+        ]
+    )
+
+
+@book.command(name="allow-delete")
+@network_argument
+@book_argument
+@click.option("--for", "seconds", callback=duration, required=True, metavar="30m|2h|1d", help="How long; at most 7d.")
+@pass_state
+def allow_delete(state: State, network: str, book: str, seconds: int) -> None:
+    """Let people delete as many cards of the shared book BOOK of NETWORK as they like for a while.
+
+    Otherwise the mass-deletion guard stops a client that empties a book.
+    """
+    until = state.services.administration.books.allow_deletions(network, book, seconds)
+    output.done(f"Until {shown_time(until)} the cards of {book} may be deleted in any number.")
 
 
 @book.command()
@@ -146,3 +184,21 @@ def _share(state: State, network: str, book: str, username: str | None, everyone
         return books.share(network, book, username, access)
     books.share_with_everyone(network, book, access)
     return ""
+
+
+def _allowed(book: SharedBook, before: str = "") -> str:
+    """Until when the mass-deletion guard lets everything pass; empty when it does not."""
+    lasts = book.allow_delete_until > time.time_ns() // 1000
+    return before + shown_time(book.allow_delete_until) if lasts else ""
+
+
+def _as_json(book: SharedBook) -> dict[str, object]:
+    return {
+        "book": book.slug,
+        "title": book.display_name,
+        "description": book.description,
+        "everyone": book.everyone,
+        "members": len(book.members),
+        "cards": book.cards,
+        "mass_deletion_allowed_until": _allowed(book) or None,
+    }

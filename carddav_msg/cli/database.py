@@ -1,10 +1,11 @@
-"""`carddav-msg migrate` and `rebuild`: the database as a whole."""
+"""`carddav-msg migrate`, `rebuild` and `restored`: the database as a whole."""
 
 from __future__ import annotations
 
 import click
 
 from carddav_msg.cli import output
+from carddav_msg.cli.options import yes_option
 from carddav_msg.cli.state import State, pass_state
 
 
@@ -33,3 +34,20 @@ def rebuild(state: State) -> None:
     That is due after some upgrades and changes of settings; `serve` starts it by itself then."""
     changed = state.services.administration.rebuild()
     output.done("1 card changed." if changed == 1 else f"{changed:,} cards changed.")
+
+
+@click.command()
+@yes_option
+@pass_state
+def restored(state: State, yes: bool) -> None:
+    """Make every client sync anew, once a backup of the database was restored; asks first.
+
+    Clients hold sync tokens of changes that are lost now. With them they would miss what changes next, or keep what no
+    longer exists. This gives every address book a new epoch: old tokens are refused, and each client compares its cards
+    with the server's once. What a client had written after the backup and the server lost is gone from the client too.
+    Restart the servers afterwards.
+    """
+    administration = state.services.administration
+    output.confirm("Was a backup of the database restored, so that every client has to sync anew?", yes=yes)
+    books = administration.restored()
+    output.done(f"{'1 address book has' if books == 1 else f'{books:,} address books have'} a new epoch.")

@@ -80,4 +80,4 @@ def _write(target: str, columns: tuple[str, ...], rows: Iterable[list[str]]) -> 
 def _shown(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return "|".join(value) if isinstance(value, tuple) else str(value)
+    return "|".join(sorted(value)) if isinstance(value, (tuple, frozenset)) else str(value)

@@ -12,9 +12,11 @@ from carddav_msg.cli import output
 from carddav_msg.cli.failures import Failure
 from carddav_msg.cli.options import json_option, network_argument, yes_option
 from carddav_msg.cli.state import State, pass_state
-from carddav_msg.domain.network import Network
+from carddav_msg.domain.network import CREDENTIALS_IN_QUERY, REFRESH_DENIED, Network
+from carddav_msg.domain.user import PROFILE_FIELDS
 
 F = TypeVar("F", bound=Callable[..., Any])
+_FIELD = click.Choice((*PROFILE_FIELDS, ""))
 
 _OPTIONS = (
     click.option("--name", help="What people call it."),
@@ -47,10 +49,32 @@ _OPTIONS = (
         default=None,
         help="With --auto-link, let a bare extension be enough in shared books.",
     ),
+    click.option("--source-name", metavar="NAME", help="What people call the source that feeds fields of its users."),
+    click.option(
+        "--source-owned",
+        multiple=True,
+        type=_FIELD,
+        help="A field of its users that the source feeds: no administrator edits it with CardDAV. Like --domain.",
+    ),
     click.option(
         "--omit-network-id/--no-omit-network-id",
         default=None,
         help="Leave networkId out of provisioning, the vendor's implicit rule for single-tenant apps.",
+    ),
+    click.option(
+        "--credentials-in-query",
+        type=click.Choice(CREDENTIALS_IN_QUERY),
+        help="What to do with a password in the query of a URL, which ends up in logs of others.",
+    ),
+    click.option(
+        "--contacts-nodes/--no-contacts-nodes",
+        default=None,
+        help="Tell apps in the account where their contacts are (wsContacts…), so that the portal need not.",
+    ),
+    click.option(
+        "--refresh-denied",
+        type=click.Choice(REFRESH_DENIED),
+        help="What a phone gets at refresh whose user was disabled or removed, or that was revoked (unverified).",
     ),
     click.option(
         "--set-node", "set_nodes", multiple=True, metavar="NAME=VALUE", help="A further node of its Account XML."
@@ -122,6 +146,11 @@ def show(state: State, network: str, as_json: bool) -> None:
             ("Automatic links", found.auto_link),
             ("By extension too", found.link_extensions),
             ("networkId left out", found.omit_network_id),
+            ("Contacts in the account", found.contacts_nodes),
+            ("Refresh denied with", found.refresh_denied),
+            ("Password in a query", found.credentials_in_query),
+            ("Source", found.source_name),
+            ("Fed by the source", _listed(sorted(found.source_owned))),
             *((f"Account node {name}", value) for name, value in sorted(found.account.items())),
             ("Shared books", _listed([book.slug for book in books])),
         ]
@@ -173,6 +202,8 @@ def _edited(network: Network, values: Mapping[str, Any]) -> Network:
     for name in ("domains", "cloud_ids"):
         if name in changes:
             changes[name] = tuple(value for value in changes[name] if value)
+    if "source_owned" in changes:
+        changes["source_owned"] = frozenset(value for value in changes["source_owned"] if value)
     account = {name: value for name, value in network.account.items() if name not in values["unset_nodes"]}
     for node in values["set_nodes"]:
         name, equals, value = node.partition("=")

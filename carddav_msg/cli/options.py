@@ -50,6 +50,16 @@ def complete_books(ctx: click.Context, param: click.Parameter, incomplete: str) 
         return [b.slug for b in directory.shared_books(network.id) if b.slug.startswith(incomplete)]
 
 
+def complete_views(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """Views of the network named before that begin like this."""
+    with _directory(ctx) as directory:
+        network = directory.network(ctx.params.get("network") or "") if directory else None
+        if directory is None or network is None:
+            return []
+        names = [view.name for view in directory.directory_books(network.id)]
+    return [name for name in names if name.lower().startswith(incomplete.lower())]
+
+
 @contextmanager
 def _directory(ctx: click.Context) -> Iterator[Directory | None]:
     """The directory, or None: while somebody types, a problem is no reason to write over the line."""

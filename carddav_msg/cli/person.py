@@ -89,6 +89,9 @@ _OPTIONS: Final = (
     click.option("--avatar-url", metavar="URL", help="A photo that is served elsewhere."),
     click.option("--large-avatar-url", metavar="URL", help="The same photo, larger."),
     click.option("--external-id", help="Your own key of the user; imports find renamed users by it."),
+    click.option(
+        "--view", metavar="VIEW", help="The view of the directory that the user sees (default: the first one)."
+    ),
     click.option("--sip-username", help="The name with which the phone registers."),
     click.option(
         "--listed/--unlisted", default=None, help="In the directory, search and contacts or not; sign-in is the same."

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from carddav_msg.cli import output
+from carddav_msg.cli.metrics import Metrics
 from carddav_msg.cli.state import State, pass_state
 from carddav_msg.errors import ConfigurationError
 from carddav_msg.settings import Settings
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_UNIX: Final = "unix:"
 _KEEPALIVE: Final = 30
 _GRACE: Final = 30
 # A longer line or header is answered with 414 or 431: passwords in a query are short, and memory is not for strangers.
@@ -48,13 +50,14 @@ def serve(state: State, /, **given: Any) -> None:
     if bootstrap.is_new_database(settings):
         bootstrap.migrate(settings)
     outdated = _checked(settings)
-    _check_address(settings)
+    _check_addresses(settings)
+    _say_who_may_ask(settings)
     logs.configure(settings.log_level)  # not before: Alembic is talkative
     if settings.public_url == Settings().public_url and settings.port != Settings().port:
         output.warn(
             f"Warning: photos and links point to {settings.public_url}; set public_url to where phones find us."
         )
-    _run(settings, _Rebuild(state.config) if outdated else None)
+    _run(settings, _Rebuild(state.config) if outdated else None, Metrics(settings) if settings.metrics_port else None)
 
 
 def _checked(settings: Settings) -> bool:
@@ -73,18 +76,35 @@ def _checked(settings: Settings) -> bool:
         services.close()
 
 
-def _check_address(settings: Settings) -> None:
-    """ConfigurationError when the address can't be listened on: gunicorn would try for seconds and say it in logs."""
-    place = f"{_bracketed(settings.host)}:{settings.port}"
+def _say_who_may_ask(settings: Settings) -> None:
+    """Whom External Authentication answers is never left to guesses: said at each start."""
+    listed = ", ".join(settings.auth_allowed_sources)
+    if settings.auth_access == "closed":
+        click.echo(
+            f"External Authentication is closed; it answers {listed or 'nobody: auth_allowed_sources is empty'}."
+        )
+    else:
+        but = f", though auth_allowed_sources names {listed}" if listed else ""
+        click.echo(f"External Authentication is open; it answers every address{but} (auth_access).")
+
+
+def _check_addresses(settings: Settings) -> None:
+    """ConfigurationError when an address can't be listened on: gunicorn would try for seconds and say it in logs."""
+    if not settings.host.startswith(_UNIX):
+        _check_address(settings.host, settings.port, "host and port")
+    if settings.metrics_port:
+        _check_address(settings.metrics_host, settings.metrics_port, "metrics_host and metrics_port")
+
+
+def _check_address(host: str, port: int, names: str) -> None:
+    place = f"{_bracketed(host)}:{port}"
     try:
-        family, kind, *_, address = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)[0]
+        family, kind, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family, kind) as tried:
             tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             tried.bind(address)
     except OSError as error:
-        raise ConfigurationError(
-            [f"Can't listen on {place}: {error.strerror}. See the settings host and port."]
-        ) from None
+        raise ConfigurationError([f"Can't listen on {place}: {error.strerror}. See the settings {names}."]) from None
 
 
 class _Rebuild:
@@ -107,7 +127,7 @@ class _Rebuild:
             self._process.terminate()
 
 
-def _run(settings: Settings, rebuild: _Rebuild | None) -> None:
+def _run(settings: Settings, rebuild: _Rebuild | None, metrics: Metrics | None) -> None:
     """Runs gunicorn until it is told to end."""
     from gunicorn.app.base import BaseApplication
     from gunicorn.glogging import Logger
@@ -125,7 +145,7 @@ def _run(settings: Settings, rebuild: _Rebuild | None) -> None:
         """The application is made in each worker, after the fork."""
 
         def load_config(self) -> None:
-            for name, value in _options(settings, OurLogger, rebuild).items():
+            for name, value in _options(settings, OurLogger, rebuild, metrics).items():
                 if name in self.cfg.settings:  # some are newer than the oldest gunicorn that we run on
                     self.cfg.set(name, value)
 
@@ -137,21 +157,28 @@ def _run(settings: Settings, rebuild: _Rebuild | None) -> None:
     Server().run()
 
 
-def _options(settings: Settings, logger: type, rebuild: _Rebuild | None) -> dict[str, Any]:
+def _options(settings: Settings, logger: type, rebuild: _Rebuild | None, metrics: Metrics | None) -> dict[str, Any]:
+    beside = [process for process in (rebuild, metrics) if process]
+
     def when_ready(arbiter: Any) -> None:
-        host, port = arbiter.LISTENERS[0].sock.getsockname()[:2]
-        click.echo(f"carddav-msg serves http://{_bracketed(host)}:{port}")
+        click.echo(f"carddav-msg serves {_place(arbiter.LISTENERS[0].sock)}")
         sys.stdout.flush()
-        if rebuild:
-            rebuild.start()
+        for process in beside:
+            process.start()
 
     def on_exit(arbiter: Any) -> None:
-        if rebuild:
-            rebuild.stop()
+        for process in beside:
+            process.stop()
 
-    hooks: dict[str, Callable[[Any], None]] = {"when_ready": when_ready, "on_exit": on_exit}
+    def child_exit(arbiter: Any, worker: Any) -> None:
+        if metrics:
+            metrics.forget(worker)
+
+    hooks: dict[str, Callable[..., None]] = {"when_ready": when_ready, "on_exit": on_exit, "child_exit": child_exit}
     return {
-        "bind": f"{_bracketed(settings.host)}:{settings.port}",
+        "bind": settings.host if settings.host.startswith(_UNIX) else f"{_bracketed(settings.host)}:{settings.port}",
+        # Of a Unix socket: whoever can open it is a proxy, so only the group can.
+        "umask": 0o007 if settings.host.startswith(_UNIX) else 0,
         "workers": settings.workers,
         "worker_class": "gthread",
         "threads": settings.threads,
@@ -164,12 +191,18 @@ def _options(settings: Settings, logger: type, rebuild: _Rebuild | None) -> dict
         "loglevel": settings.log_level,
         "logger_class": logger,
         "accesslog": None,
-        # Headers of proxies count for nothing here, wherever they come from: the public address is a setting.
+        # Headers of proxies count for nothing here: the product itself knows whom to believe (`entrance`).
         "forwarded_allow_ips": "",
         "forwarder_headers": "",
         "control_socket_disable": True,
         **hooks,
     }
+
+
+def _place(listener: socket.socket) -> str:
+    """Where a listener listens, as a URL where there is one."""
+    name = listener.getsockname()
+    return f"{_UNIX}{name}" if isinstance(name, str) else f"http://{_bracketed(name[0])}:{name[1]}"
 
 
 def _bracketed(host: str) -> str:

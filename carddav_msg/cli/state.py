@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from carddav_msg import settings as configuration
+from carddav_msg.cli.actor import actor
 from carddav_msg.errors import ConfigurationError
 from carddav_msg.settings import Settings
 
@@ -37,7 +39,7 @@ class State:
         if self._services is None:
             from carddav_msg import bootstrap  # heavy: SQLAlchemy, and the password hashes are warmed
 
-            self._services = bootstrap.build(self.settings)
+            self._services = bootstrap.build(self.settings, actor(os.environ))
             if problems := bootstrap.check(self._services):
                 raise ConfigurationError(problems)
         return self._services

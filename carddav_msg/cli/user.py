@@ -20,6 +20,8 @@ from carddav_msg.cli.options import (
     yes_option,
 )
 from carddav_msg.cli.person import edited, given, person_options, photo_of, profile_lines
+from carddav_msg.cli.phones import codes, devices, revoke, unrevoke
+from carddav_msg.cli.qr import qr
 from carddav_msg.cli.state import State, pass_state
 from carddav_msg.domain.contact import identity_of
 from carddav_msg.domain.identifiers import login_of
@@ -53,7 +55,11 @@ def _password_options(command: F) -> F:
 
 @click.group()
 def user() -> None:
-    """Users: add, list, show, set, passwd, enable, disable, remove."""
+    """Users: add, list, show, set, passwd, enable, disable, remove; their phones: qr, devices, codes, revoke."""
+
+
+for _command in (codes, devices, qr, revoke, unrevoke):
+    user.add_command(_command)
 
 
 @user.command()
@@ -92,6 +98,7 @@ def add(
         password=secret,
         sip_password=secret_from_stdin("SIP password") if sip_password_stdin else None,
         photo=photo_of(values),
+        view=values["view"],
     )
     output.done(f"Added {login_of(found.network_id, stored.cloud_username)} ({stored.profile.display_name}).")
 
@@ -141,9 +148,11 @@ def show(state: State, network: str, username: str, as_json: bool) -> None:
     administration = state.services.administration
     found_network, found = administration.users.find(network, username)
     secrets = administration.users.secrets_set(found)
+    view = administration.views.name_of(found)
     if as_json:
         output.as_json(
             _as_json(found_network, found)
+            | {"view": view}
             | {"password_set": secrets.password, "sip_password_set": secrets.sip_password}
         )
         return
@@ -157,6 +166,7 @@ def show(state: State, network: str, username: str, as_json: bool) -> None:
             ("Enabled", found.enabled),
             ("Listed", found.listed),
             ("Messaging", found.messaging),
+            ("View", view),
             ("Password set", secrets.password),
             ("SIP username", found.sip_username),
             ("SIP password set", secrets.sip_password),
@@ -191,7 +201,12 @@ def set_(
         if not sip_password:
             raise click.UsageError("The SIP password is empty; --no-sip-password takes it away.")
     changed = users.change(
-        network, username, lambda old: edited(old, values), photo=photo_of(values), sip_password=sip_password
+        network,
+        username,
+        lambda old: edited(old, values),
+        photo=photo_of(values),
+        sip_password=sip_password,
+        view=values["view"],
     )
     output.done(f"Changed {login_of(found.network_id, changed.cloud_username)}.")
 

@@ -9,11 +9,14 @@ from __future__ import annotations
 import base64
 import binascii
 import hmac
+import secrets
+import time
 from dataclasses import dataclass
 
 from carddav_msg.credentials.keyring import Key, Keyring
 
 DEVICE_LENGTH = 200
+_PROBE = "probe:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +50,19 @@ def issue(keyring: Keyring, user: int, session_epoch: int, device: str) -> str:
 
 
 def verify(keyring: Keyring, credential: DeviceCredential, user: int, session_epoch: int) -> bool:
-    """True when the credential was issued to this user in this session epoch."""
-    key = keyring.find("device", credential.key_id)
+    """True when the credential was issued to this user in this session epoch, and is no probe's that has ended."""
+    if is_probe(credential.device) and not _lasts(credential.device):
+        return False
+    return _made_with(keyring.find("device", credential.key_id), credential, user, session_epoch)
+
+
+def was_issued(keyring: Keyring, credential: DeviceCredential, user: int, session_epoch: int) -> bool:
+    """True when the credential was issued so once, also with a key that is retired now: it is certain whose it was."""
+    key = keyring.find("device", credential.key_id) or keyring.retired("device", credential.key_id)
+    return _made_with(key, credential, user, session_epoch)
+
+
+def _made_with(key: Key | None, credential: DeviceCredential, user: int, session_epoch: int) -> bool:
     if key is None:
         return False
     expected = _mac(key, user, session_epoch, credential.device)
@@ -57,7 +71,28 @@ def verify(keyring: Keyring, credential: DeviceCredential, user: int, session_ep
 
 def default_device(cloud_id: str) -> str:
     """The device id when the request names none: stable for an app, so that a replay gets the same credential."""
-    return f"app:{cloud_id}"
+    return f"app:{cloud_id}"[:DEVICE_LENGTH]
+
+
+def probe_device(seconds: int) -> str:
+    """The id of a new device that `doctor` plays: its credentials end by themselves. It is on no list of devices."""
+    return f"{_PROBE}{int(time.time()) + seconds}:{secrets.token_hex(4)}"
+
+
+def is_probe(device: str) -> bool:
+    """True for the id of a device that `doctor` plays."""
+    return device.startswith(_PROBE)
+
+
+def is_probes(secret: str) -> bool:
+    """True for what has the form of a probe's credential, right or wrong: whoever sends it is not the user."""
+    credential = parse(secret)
+    return credential is not None and is_probe(credential.device)
+
+
+def _lasts(probe: str) -> bool:
+    end = probe.removeprefix(_PROBE).partition(":")[0]
+    return end.isascii() and end.isdigit() and time.time() < int(end[:12])
 
 
 def _mac(key: Key, user: int, session_epoch: int, device: str) -> str:

@@ -1,7 +1,8 @@
 """The keys of an installation: made once, kept beside the database, never in it (DESIGN §5).
 
 The file is TOML, one table a key: `[sip."k-…"]`, `[device."k-…"]` and `[memory."k-…"]` with `secret` (base64) and
-optionally `retired = true`. The database knows each key's id and a check value.
+optionally `retired = true`: such a key makes and opens nothing any more, and only tells what it once made. The database
+knows each key's id and a check value.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ class Key:
     key_id: str
     purpose: str
     secret: bytes
+    retired: bool = False
 
     @property
     def check_value(self) -> str:
@@ -53,16 +55,21 @@ class Keyring:
             raise ConfigurationError([f"The keys file has no key for {purpose!r}." for purpose in missing])
 
     def of(self, purpose: str) -> list[Key]:
-        """The keys of a purpose, oldest first."""
-        return [key for key in self.keys if key.purpose == purpose]
+        """The keys of a purpose that are in use, oldest first."""
+        return [key for key in self.keys if key.purpose == purpose and not key.retired]
 
     def current(self, purpose: str) -> Key:
         """The key that new values are made with."""
         return self.of(purpose)[-1]
 
     def find(self, purpose: str, key_id: str) -> Key | None:
-        """A key by its id."""
-        return next((key for key in self.keys if key.key_id == key_id and key.purpose == purpose), None)
+        """A key in use by its id."""
+        return next((key for key in self.of(purpose) if key.key_id == key_id), None)
+
+    def retired(self, purpose: str, key_id: str) -> Key | None:
+        """A retired key by its id."""
+        wanted = (key_id, purpose, True)
+        return next((key for key in self.keys if (key.key_id, key.purpose, key.retired) == wanted), None)
 
     def encrypt(self, text: str, context: str) -> bytes:
         """A SIP password, sealed; `context` (whose it is) must be the same when it is opened."""
@@ -87,19 +94,30 @@ class Keyring:
 
 def generate() -> Keyring:
     """A new keyring with one key for each purpose."""
-    return Keyring(tuple(Key(f"k{secrets.token_hex(4)}", purpose, os.urandom(32)) for purpose in PURPOSES))
+    return Keyring(tuple(map(new_key, PURPOSES)))
+
+
+def new_key(purpose: str) -> Key:
+    """A new key."""
+    return Key(f"k{secrets.token_hex(4)}", purpose, os.urandom(32))
 
 
 def dump(keyring: Keyring) -> str:
     """The text of the keys file."""
     lines = ["# Keys of carddav-msg. Whoever has this file and the database can read every SIP password.", ""]
     for key in keyring.keys:
-        lines += [f"[{key.purpose}.{key.key_id}]", f'secret = "{base64.b64encode(key.secret).decode()}"', ""]
+        lines += [f"[{key.purpose}.{key.key_id}]", f'secret = "{base64.b64encode(key.secret).decode()}"']
+        lines += ["retired = true", ""] if key.retired else [""]
     return "\n".join(lines)
 
 
 def parse(text: str, place: str) -> Keyring:
     """The keyring of a text; ConfigurationError names the place and the key, never a secret."""
+    return Keyring(parse_keys(text, place))
+
+
+def parse_keys(text: str, place: str) -> tuple[Key, ...]:
+    """The keys of a text, perhaps not one for each purpose; raises like `parse`."""
     try:
         tables = tomllib.loads(text)
     except tomllib.TOMLDecodeError:
@@ -116,10 +134,11 @@ def parse(text: str, place: str) -> Keyring:
                 secret = b""
             if len(secret) != 32:
                 problems.append(f"{place}: the key {purpose}.{key_id} is not 32 bytes in base64.")
-            keys.append(Key(key_id, purpose, secret))
+            retired = isinstance(entry, Mapping) and entry.get("retired") is True
+            keys.append(Key(key_id, purpose, secret, retired))
     if problems:
         raise ConfigurationError(problems)
-    return Keyring(tuple(keys))
+    return tuple(keys)
 
 
 def load(path: Path, text: str = "") -> Keyring:
@@ -143,6 +162,25 @@ def write(path: Path, keyring: Keyring) -> None:
         file.write(dump(keyring))
         file.flush()
         os.fsync(file.fileno())
+
+
+def replace(path: Path, keyring: Keyring) -> None:
+    """Writes the keys file anew, at once and for the same owner: whoever reads it sees the old keys or the new ones."""
+    old = path.stat()
+    new = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    write(new, keyring)
+    try:
+        if (old.st_uid, old.st_gid) != (os.getuid(), os.getgid()):
+            os.chown(new, old.st_uid, old.st_gid)  # an administrator rotates, the service's account reads
+        new.replace(path)
+    except BaseException:
+        new.unlink()
+        raise
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def compare(keyring: Keyring, known: Mapping[str, tuple[str, str]]) -> list[str]:

@@ -120,7 +120,7 @@ def report_set(*names: str) -> str:
 
 def _ctag(asked: BookRequest) -> str:
     """With quotes, as the engine's: a client may read it here and there."""
-    return f'"{ctag(asked.book.epoch, asked.book.seq)}"'
+    return f'"{ctag(asked.book.id, asked.book.epoch, asked.book.seq)}"'
 
 
 def _optional(element: str, value: str) -> str:

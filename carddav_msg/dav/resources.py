@@ -40,7 +40,7 @@ def get_card(addressbooks: AddressBooks, asked: BookRequest) -> Answer:
 
 def get_book(addressbooks: AddressBooks, asked: BookRequest) -> Answer:
     """All cards as they are stored, one after the other (RFC 6350 §3.1): what a browser saves as a file."""
-    etag = f'"{ctag(asked.book.epoch, asked.book.seq)}"'
+    etag = f'"{ctag(asked.book.id, asked.book.epoch, asked.book.seq)}"'
     preconditions_to_read(asked.request).check(etag, _state(asked))
     modified = ("Last-Modified", http_date(asked.book.modified))
     validators = (("ETag", etag), modified, ("Cache-Control", "private, no-cache"))
@@ -81,7 +81,7 @@ def delete_card(addressbooks: AddressBooks, asked: BookRequest) -> Answer:
 
 def delete_book(addressbooks: AddressBooks, asked: BookRequest) -> Answer:
     """Deletes the book with its cards."""
-    preconditions_of(asked.request).check(f'"{ctag(asked.book.epoch, asked.book.seq)}"', _state(asked))
+    preconditions_of(asked.request).check(f'"{ctag(asked.book.id, asked.book.epoch, asked.book.seq)}"', _state(asked))
     addressbooks.delete_book(asked.request.principal, asked.book)
     return answer(204)
 

@@ -18,16 +18,19 @@ from carddav_msg.directory.rows import (
     Entry,
     GrantRow,
     Named,
+    SeenCard,
     SharedBook,
     StagedRow,
     StoredCard,
     UserWithSecrets,
 )
+from carddav_msg.directory.signin import SignInReads, SignInWrites
 from carddav_msg.domain.access import Book, BookKind
 from carddav_msg.domain.audit import Actor, AuditEntry, CardVersion
 from carddav_msg.domain.contact import View
 from carddav_msg.domain.matchkeys import MatchKey
 from carddav_msg.domain.network import Network
+from carddav_msg.domain.observations import Observation
 from carddav_msg.domain.user import User
 
 T = TypeVar("T")
@@ -63,11 +66,14 @@ class HotReads(Protocol):
     def home(self, user: int) -> list[Book]:
         """The books of a user's home, the directory first; shared books with an empty `access` are among them."""
 
+    def known_place(self, user: int, place: str, since: int) -> bool:
+        """Whether a user signed in from there since a time; for who is nobody (0), too."""
+
     def photo(self, digest: str) -> tuple[str, bytes] | None:
         """(media type, bytes) of a stored photo."""
 
 
-class Reads(HotReads, Protocol):
+class Reads(HotReads, SignInReads, Protocol):
     """Everything that may be read outside a transaction."""
 
     def networks(self) -> list[Network]:
@@ -84,6 +90,9 @@ class Reads(HotReads, Protocol):
 
     def user(self, network: int, name: str) -> User | None:
         """A user by Cloud Username (folded here), or by an old one."""
+
+    def is_named(self, user: int, network_id: str, name: str) -> bool:
+        """True when these are names of this user and its network, as they are or once were; one statement."""
 
     def users(self, network: int, after: str, limit: int) -> list[User]:
         """Users of a network in the order of their folded Cloud Usernames, those behind `after`."""
@@ -120,11 +129,17 @@ class Reads(HotReads, Protocol):
     def versions(self, book: int, name: str, limit: int) -> list[CardVersion]:
         """Kept versions of the card with this href or UID, or with `""` of all cards of a book, the newest first."""
 
+    def observations(self, user: int, since: int) -> list[Observation]:
+        """What was seen of a user since a time, the oldest first."""
+
+    def card_of(self, book: int, user: int) -> SeenCard | None:
+        """The card that stands for a user in a directory book."""
+
     def ready(self) -> str:
         """An empty text when the database answers and has this code's schema, else a sentence."""
 
 
-class Transaction(Protocol):
+class Transaction(SignInWrites, Protocol):
     """Writes, in the caller's transaction. Lock order: network → books by id → cards (DESIGN §4)."""
 
     now: int
@@ -178,8 +193,6 @@ class Transaction(Protocol):
 
     def admins(self, network: int) -> set[int]:
         """Users with an admin grant on exactly this network."""
-
-    def seen_device(self, user: int, device: str) -> None: ...
 
     def add_book(self, book: Book, *, view: str = "", rule: View | None = None, everyone: str = "") -> Book:
         """Stores a new book, in an epoch of its own: no token of an earlier book that had its row is good for it."""
@@ -257,6 +270,15 @@ class Transaction(Protocol):
     def save_key_check(self, key_id: str, purpose: str, check_value: str) -> None: ...
 
     def save_meta(self, name: str, value: str) -> None: ...
+
+    def save_place(self, user: int, place: str, keep_from: int) -> None:
+        """Notes that a user signed in from there now; forgets the user's places not seen since a time."""
+
+    def save_observations(self, seen: Sequence[Observation]) -> None:
+        """Keeps the newest of each user, face and outcome; those of users who are gone are lost."""
+
+    def prune_observations(self) -> None:
+        """Forgets what is older than it may get."""
 
     def prune(self, before: int) -> int:
         """Forgets deletions before a time, raises the floors, and returns how many were forgotten."""

@@ -14,7 +14,8 @@ from carddav_msg.domain.user import User
 class Door:
     """All that one request needs to be let in: the user, the state of the credentials, and one book.
 
-    `password_hash` and `device_revoked` serve verification only. `book` is None when the user's home has no such book.
+    `password_hash` and `device_revoked` serve verification only. `credentials_in_query` is the network's choice (see
+    `Network`). `book` is None when the user's home has no such book.
     """
 
     user: int
@@ -28,6 +29,7 @@ class Door:
     password_hash: str
     grants: tuple[Grant, ...]
     device_revoked: bool
+    credentials_in_query: str
     book: Book | None
 
 
@@ -79,6 +81,14 @@ class CardRow(NamedTuple):
     size: int
 
 
+class SeenCard(NamedTuple):
+    """A directory card as `why` looks at it: `seq` is the number of its last change."""
+
+    seq: int
+    text: str
+    fragment: str
+
+
 @dataclass(frozen=True, slots=True)
 class StoredCard:
     """A card as the writer sees it; `id` is 0 before it is stored.
@@ -128,11 +138,12 @@ class SharedBook:
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """For how many days deletions (for clients that sync), old versions of cards, and the audit are kept."""
+    """For how many days deletions (for clients that sync), old versions of cards, and the rest are kept."""
 
     tombstones: int = 400
     history: int = 90
     audit: int = 400
+    observations: int = 90
 
 
 @dataclass(frozen=True, slots=True)

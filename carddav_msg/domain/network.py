@@ -5,8 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import Final
 
 from carddav_msg.errors import InvalidValue
+
+REFRESH_DENIED: Final = ("error", "logged_out_account")
+CREDENTIALS_IN_QUERY: Final = ("warn", "allow", "refuse")
+"""What happens to a password in the query of a web face; the first is the default."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +23,10 @@ class Network:
     user; with `link_extensions`, a bare extension is enough in shared books.
     `source_owned` names profile fields that an import feeds: clients can't edit them, and are told `source_name`.
     `omit_network_id` leaves `networkId` out of provisioning, the vendor's implicit rule for single-tenant apps.
+    With `contacts_nodes`, provisioning tells the app where its contacts are. `refresh_denied` is how a refresh says
+    that the user was disabled or removed or the phone revoked: an `error`, or an unusable `logged_out_account`.
+    `credentials_in_query` says whether a web face takes a password in the query, where logs of others may show it:
+    `warn` says so in our log, `allow` is silent, `refuse` does not let the user in.
     """
 
     id: int
@@ -33,6 +42,9 @@ class Network:
     auto_link: bool = False
     link_extensions: bool = False
     omit_network_id: bool = False
+    contacts_nodes: bool = False
+    refresh_denied: str = REFRESH_DENIED[0]
+    credentials_in_query: str = CREDENTIALS_IN_QUERY[0]
     account: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     source_name: str = ""
     source_owned: frozenset[str] = frozenset()

@@ -36,7 +36,7 @@ class Condition:
         if self.resource is Resource.CARD:
             states = (etag,)
         elif self.resource is Resource.BOOK and book:
-            states = (f'"{ctag(book.epoch, book.seq)}"', str(book))
+            states = (f'"{ctag(book.book, book.epoch, book.seq)}"', str(book))
         return (self.state in states) is not self.negated
 
 

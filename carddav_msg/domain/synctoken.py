@@ -51,6 +51,6 @@ class SyncToken:
         return self
 
 
-def ctag(epoch: int, seq: int) -> str:
-    """The collection tag of a state of a book (CS:getctag)."""
-    return f"{epoch}-{seq}"
+def ctag(book: int, epoch: int, seq: int) -> str:
+    """The collection tag of a state of a book (CS:getctag). One URL may come to mean another book: a user's view."""
+    return f"{book}-{epoch}-{seq}"

@@ -6,7 +6,7 @@ import datetime
 import re
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Final
 
 from carddav_msg.domain.identifiers import has_control
@@ -101,6 +101,9 @@ class Profile:
     extra: tuple[str, ...] = ()
 
 
+PROFILE_FIELDS: Final = tuple(item.name for item in fields(Profile) if item.name != "extra")
+
+
 @dataclass(frozen=True, slots=True)
 class User:
     """A user as stored: `id` is the row, `network` the row of the network, `uid` the UID of the directory card.
@@ -121,6 +124,14 @@ class User:
     messaging: bool = True
     view: int = 0
     session_epoch: int = 1
+
+
+def parse_profile_field(text: str, field: str = "source_owned") -> str:
+    """The name of a field of a profile that something other than a client's card can feed."""
+    name = text.strip()
+    if name not in PROFILE_FIELDS:
+        raise InvalidValue(field, f"{name[:60]!r} is not one of {', '.join(PROFILE_FIELDS)}.")
+    return name
 
 
 def parse_text(text: str, name: str, length: int = TEXT_LENGTH) -> str:

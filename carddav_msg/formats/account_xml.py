@@ -15,8 +15,10 @@ __all__ = ["account", "account_json", "error", "error_json"]
 SMS_NUMBERS = "smsNumbers"
 
 
-def account(nodes: Sequence[tuple[str, str]], sms_numbers: Sequence[SmsNumber]) -> bytes:
-    """`<account>` with the nodes in their order, then `smsNumbers` when there are any.
+def account(
+    nodes: Sequence[tuple[str, str]], sms_numbers: Sequence[SmsNumber], *, empty_numbers: bool = False
+) -> bytes:
+    """`<account>` with the nodes in their order, then `smsNumbers` when there are any, or empty when asked to.
 
     An empty text makes an empty node. InvalidValue for a node that has no XML name, comes twice, or is `smsNumbers`,
     and for a text that XML can't carry.
@@ -25,7 +27,7 @@ def account(nodes: Sequence[tuple[str, str]], sms_numbers: Sequence[SmsNumber]) 
     root = etree.Element("account")
     for name, text in nodes:
         append(root, name, text)
-    if sms_numbers:
+    if sms_numbers or empty_numbers:
         numbers = append(root, SMS_NUMBERS)
         for sms in sms_numbers:
             number = append(numbers, "number")
@@ -34,11 +36,13 @@ def account(nodes: Sequence[tuple[str, str]], sms_numbers: Sequence[SmsNumber]) 
     return to_bytes(root)
 
 
-def account_json(nodes: Sequence[tuple[str, str]], sms_numbers: Sequence[SmsNumber]) -> bytes:
+def account_json(
+    nodes: Sequence[tuple[str, str]], sms_numbers: Sequence[SmsNumber], *, empty_numbers: bool = False
+) -> bytes:
     """The same account as JSON: `{"account": {node: text, …, "smsNumbers": [{"carrier": …, "number": …}, …]}}`."""
     _check(nodes)
     value: dict[str, object] = dict(nodes)
-    if sms_numbers:
+    if sms_numbers or empty_numbers:
         value[SMS_NUMBERS] = [{"carrier": sms.carrier, "number": sms.number} for sms in sms_numbers]
     return to_json({"account": value})
 

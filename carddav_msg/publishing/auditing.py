@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
-from typing import Any
+from dataclasses import asdict, replace
+from types import MappingProxyType
+from typing import Any, Final
 
 from carddav_msg.domain.audit import AuditEntry
 from carddav_msg.domain.network import Network
 from carddav_msg.domain.user import User
 
+Values = Mapping[str, Any]
+NOTHING: Final[Values] = MappingProxyType({})
 _ROWS = frozenset({"id", "network", "view", "uid", "session_epoch"})
 
 
@@ -27,6 +30,31 @@ def user_entries(
             subject = f"user {network.network_id}~{name}"
             entries.append(AuditEntry(network.id, f"user {action if old else 'added'}", subject, then, now))
     return entries
+
+
+def user_entry(
+    network: Network, user: User, action: str, before: Values = NOTHING, after: Values = NOTHING
+) -> AuditEntry:
+    """An entry about a user that the user's fields don't show; of secrets only that they changed."""
+    return entry(network, action, f"user {network.network_id}~{user.cloud_username}", before, after)
+
+
+def removed_user_entry(network: Network, user: User) -> AuditEntry:
+    """The entry of a user who was removed, with what the user was."""
+    return user_entry(network, user, "user removed", _shown(user))
+
+
+def grant_entry(network: Network, user: User, role: str, scope: Network | None, *, given: bool) -> AuditEntry:
+    """The entry of a role that a user of `network` got or lost; it is in the audit of the network it counts in."""
+    what = {"role": role, "on": scope.network_id if scope else "*"}
+    before, after = (NOTHING, what) if given else (what, NOTHING)
+    found = user_entry(network, user, f"grant {'added' if given else 'removed'}", before, after)
+    return replace(found, network=(scope or network).id)
+
+
+def entry(network: Network, action: str, subject: str, before: Values = NOTHING, after: Values = NOTHING) -> AuditEntry:
+    """An entry about something of a network: a book, a view, a grant."""
+    return AuditEntry(network.id, action, subject, _json(before), _json(after))
 
 
 def network_entry(before: Network | None, after: Network | None) -> AuditEntry:
@@ -49,15 +77,21 @@ def _shown(value: User | Network | None) -> dict[str, Any]:
     else:
         shown = asdict(value)
         shown |= shown.pop("profile")
+        shown["photo"] = {name: part for name, part in shown["photo"].items() if part}
     return {name: part for name, part in shown.items() if part and name not in _ROWS}
 
 
 def _difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[str, str]:
     names = [name for name in sorted(before.keys() | after.keys()) if before.get(name) != after.get(name)]
-    then = {name: before[name] for name in names if name in before}
-    now = {name: after[name] for name in names if name in after}
-    return _json(then), _json(now)
+    both = bool(before and after)
+    return _json(_of(before, names, after if both else {})), _json(_of(after, names, before if both else {}))
 
 
-def _json(values: Mapping[str, Any]) -> str:
-    return json.dumps(values, ensure_ascii=False, sort_keys=True) if values else ""
+def _of(values: Values, names: Iterable[str], others: Values) -> dict[str, Any]:
+    """The named values; a flag that is only on the other side is off on this one."""
+    flags = {name: False for name in names if name not in values and others.get(name) is True}
+    return flags | {name: values[name] for name in names if name in values}
+
+
+def _json(values: Values) -> str:
+    return json.dumps(dict(values), ensure_ascii=False, sort_keys=True) if values else ""

@@ -121,15 +121,30 @@ def _edited(
 
 
 def _numbers(stored: tuple[Number, ...], shown: tuple[Number, ...], sent: tuple[Number, ...]) -> tuple[Number, ...]:
-    """The sent numbers, each as it was stored if it was there before (verified stays verified), and the hidden ones."""
+    """The sent numbers, each as it was stored if it was there before, and the hidden ones.
 
-    def dialled(number: Number) -> tuple[str, str]:
-        return number.kind, number.e164 or number.entered
+    A verified number stays verified when only its kind or label changes.
+    """
+    seen = {_dialled(number) for number in shown}
+    kept: list[Number] = []
+    for number in sent:
+        same = [known for known in stored if _dialled(known) == _dialled(number)]
+        exact = [known for known in same if known.label == number.label]
+        verified = [known for known in stored if known.verified and _dialled(known)[1] == _dialled(number)[1]]
+        if exact:
+            kept += exact
+        elif same:
+            kept.append(replace(max(same, key=lambda known: known.verified), label=number.label))
+        elif verified:
+            kept.append(replace(verified[0], kind=number.kind, label=number.label))
+        else:
+            kept.append(number)
+    return tuple(dict.fromkeys([*kept, *(number for number in stored if _dialled(number) not in seen)]))
 
-    seen = {dialled(number) for number in shown}
-    known = {dialled(number): number for number in stored}
-    kept = [replace(known.get(dialled(number), number), label=number.label) for number in sent]
-    return (*kept, *(number for number in stored if dialled(number) not in seen))
+
+def _dialled(number: Number) -> tuple[str, str]:
+    """What a card shows of a number: one of work is read as an extension when it is short, and the other way round."""
+    return "work" if number.kind == "extension" else number.kind, number.e164 or number.entered
 
 
 def _profile(lines: list[ContentLine], names: IdentityNames) -> Profile:

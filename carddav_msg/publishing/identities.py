@@ -21,7 +21,13 @@ log = logging.getLogger(__name__)
 
 
 def stands_for(
-    transaction: Transaction, renderer: Renderer, network: Network, book: Book, card: Card, old: StoredCard | None
+    transaction: Transaction,
+    renderer: Renderer,
+    network: Network,
+    book: Book,
+    href: str,
+    card: Card,
+    old: StoredCard | None,
 ) -> tuple[User | None, str]:
     """The user whom the card stands for from now on, and why.
 
@@ -35,7 +41,7 @@ def stands_for(
     if pair and not (found and linked and found.id == linked.id):
         if found and _is_identity(pair, found, network) and visible(found, transaction.reader_views(book.id)):
             return found, PAIR
-        carried = _carried(transaction, renderer, book, old, pair)
+        carried = _carried(transaction, renderer, book, href, old, pair)
         if book.kind is not BookKind.PERSONAL and not carried:
             log.warning("A card with a messaging identity that no visible user has was refused in book %d.", book.id)
             raise Forbidden(
@@ -52,12 +58,10 @@ def stands_for(
 
 
 def _carried(
-    transaction: Transaction, renderer: Renderer, book: Book, old: StoredCard | None, pair: MessagingIdentity
+    transaction: Transaction, renderer: Renderer, book: Book, href: str, old: StoredCard | None, pair: MessagingIdentity
 ) -> bool:
-    """True when the card carries the pair now, or did in one of its kept versions."""
-    if old is None:
-        return False
-    texts = [old.text, *transaction.version_texts(book.id, old.href)]
+    """True when the card carries the pair now, or did in one of its kept versions, also before it was deleted."""
+    texts = [*([old.text] if old else []), *transaction.version_texts(book.id, href)]
     return any(renderer.identity_in(scan(text)) == pair for text in texts)
 
 

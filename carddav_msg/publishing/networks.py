@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from carddav_msg.directory.port import Directory, Transaction
 from carddav_msg.domain.access import DIRECTORY_SLUG, Book, BookKind
+from carddav_msg.domain.accountnodes import nodes_of_network
 from carddav_msg.domain.contact import View
 from carddav_msg.domain.network import Network, effective_id
 from carddav_msg.errors import InvalidValue
@@ -21,21 +22,26 @@ FINGERPRINT = "render_fingerprint"
 def add_network(transaction: Transaction, network: Network) -> Network:
     """Stores a new network with its first view; `effective_id` is filled in here."""
     stored = transaction.add_network(_effective(network))
+    add_directory_book(transaction, stored, DEFAULT_VIEW, View())
+    transaction.record([network_entry(None, stored)])
+    return stored
+
+
+def add_directory_book(transaction: Transaction, network: Network, view: str, rule: View) -> Book:
+    """Stores the empty book of a new view."""
     book = Book(
         id=0,
-        network=stored.id,
+        network=network.id,
         kind=BookKind.DIRECTORY,
         slug=DIRECTORY_SLUG,
-        display_name=stored.name or stored.network_id,
+        display_name=network.name or network.network_id,
         owner=0,
         access="",
         epoch=1,
         seq=0,
         floor=0,
     )
-    transaction.add_book(book, view=DEFAULT_VIEW, rule=View())
-    transaction.record([network_entry(None, stored)])
-    return stored
+    return transaction.add_book(book, view=view, rule=rule)
 
 
 def save_network(transaction: Transaction, renderer: Renderer, network: Network, old: Network) -> Network:
@@ -46,6 +52,8 @@ def save_network(transaction: Transaction, renderer: Renderer, network: Network,
     changed = _effective(network)
     transaction.save_network(changed)
     transaction.record([network_entry(old, changed)])
+    if (before := nodes_of_network(old)) != (now := nodes_of_network(changed)):
+        transaction.clear_nodes(changed.id, 0, before - now, now)
     if changed.network_id != old.network_id:
         transaction.add_network_alias(changed.id, old.network_id)
     if (changed.effective_id, changed.sip_host) != (old.effective_id, old.sip_host):
@@ -55,9 +63,12 @@ def save_network(transaction: Transaction, renderer: Renderer, network: Network,
     return changed
 
 
-def remove_network(transaction: Transaction, network: Network) -> None:
-    """Removes a network that has no users; InvalidValue while it has some."""
-    if transaction.users_after(network.id, 0, 1):
+def remove_network(transaction: Transaction, network: Network, *, with_users: bool = False) -> None:
+    """Removes a network; InvalidValue while it has users, unless they are to go with it.
+
+    Everything of theirs hangs on the network's row, and nothing outside of it shows them.
+    """
+    if not with_users and transaction.users_after(network.id, 0, 1):
         raise InvalidValue("network", f"{network.network_id!r} still has users; remove or move them first.")
     transaction.remove_network(network.id)
     transaction.record([network_entry(network, None)])

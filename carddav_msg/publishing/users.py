@@ -8,12 +8,12 @@ from dataclasses import replace
 
 from carddav_msg.directory.port import Transaction
 from carddav_msg.directory.rows import DirectoryBook, StoredCard
-from carddav_msg.domain.audit import AuditEntry
+from carddav_msg.domain.accountnodes import nodes_of_user
 from carddav_msg.domain.contact import contact_of, identity_of
 from carddav_msg.domain.network import Network
 from carddav_msg.domain.user import User
 from carddav_msg.errors import AlreadyExists
-from carddav_msg.publishing.auditing import user_entries
+from carddav_msg.publishing.auditing import removed_user_entry, user_entries
 from carddav_msg.publishing.links import BATCH, DIRECTORY, keys_of_user, relink, save_changed
 from carddav_msg.publishing.renderer import Renderer, served
 
@@ -30,7 +30,16 @@ def add_users(transaction: Transaction, renderer: Renderer, network: Network, us
     """
     views = transaction.directory_books(network.id)
     named = [
-        replace(user, network=network.id, uid=user.uid or new_uid(), view=user.view or views[0].book) for user in users
+        replace(
+            user,
+            network=network.id,
+            uid=user.uid or new_uid(),
+            view=user.view or views[0].book,
+            # Rows of removed users are used again, also after a backup was restored: a device credential of the former
+            # user must not open the new one's account.
+            session_epoch=max(user.session_epoch, transaction.now),
+        )
+        for user in users
     ]
     _check_names(transaction, network, named)
     stored = transaction.add_users(named)
@@ -46,6 +55,10 @@ def save_users(transaction: Transaction, renderer: Renderer, network: Network, u
     before = {user.id: user for user in transaction.users_by_id([user.id for user in users])}
     transaction.record(user_entries(network, before, users))
     transaction.save_users(users)
+    for user in users:
+        had, has = nodes_of_user(before.get(user.id, user)), nodes_of_user(user)
+        if had != has:
+            transaction.clear_nodes(network.id, user.id, had - has, has)
     publish_users(transaction, renderer, network, users)
     _relink(transaction, renderer, network, users)
 
@@ -57,7 +70,7 @@ def remove_user(transaction: Transaction, renderer: Renderer, network: Network, 
     publish_users(transaction, renderer, network, [gone])
     _relink(transaction, renderer, network, [gone])
     transaction.remove_user(user.id)
-    transaction.record([AuditEntry(network.id, "user removed", f"user {network.network_id}~{user.cloud_username}")])
+    transaction.record([removed_user_entry(network, user)])
 
 
 def publish_users(transaction: Transaction, renderer: Renderer, network: Network, users: Sequence[User]) -> int:

@@ -21,7 +21,7 @@ from carddav_msg.domain.access import (
     Privilege,
     privileges,
 )
-from carddav_msg.domain.audit import Actor
+from carddav_msg.domain.audit import Actor, AuditEntry
 from carddav_msg.domain.identifiers import fold, split_login
 from carddav_msg.domain.preconditions import Preconditions
 from carddav_msg.domain.search import Filter, matches, preselect
@@ -88,11 +88,8 @@ class AddressBooks:
             return False
         if fold(name) == fold(principal.login):
             return True
-        network = self._directory.network(parts[0])
-        if network is None or network.id != principal.network:
-            return False
-        user = self._directory.user(network.id, parts[1])
-        return user is not None and user.id == principal.id
+        # One statement whatever the name is: nobody learns from the time which networks and users there are.
+        return self._directory.is_named(principal.id, parts[0], parts[1])
 
     def listing(self, principal: Principal, book: Book) -> Iterator[Entry]:
         """All cards, each once, without deletions (PROPFIND Depth 1)."""
@@ -269,13 +266,23 @@ class AddressBooks:
             description=parse_text(description, "addressbook-description"),
             color=parse_text(color, "addressbook-color", 64),
         )
-        self._as(principal).transact(lambda transaction: transaction.save_book(changed))
+
+        def work(transaction: Transaction) -> None:
+            transaction.save_book(changed)
+            transaction.record([_entry(principal, book, "book changed")])
+
+        self._as(principal).transact(work)
         return changed
 
     def delete_book(self, principal: Principal, book: Book) -> None:
         """Deletes a further personal book with its cards; the first one, shared books and the directory stay."""
         require(principal, book, Privilege.DELETE_BOOK)
-        self._as(principal).transact(lambda transaction: transaction.remove_book(book.id))
+
+        def work(transaction: Transaction) -> None:
+            transaction.remove_book(book.id)
+            transaction.record([_entry(principal, book, "book removed")])
+
+        self._as(principal).transact(work)
 
     def _as(self, principal: Principal) -> Directory:
         """The directory with transactions of the principal, as the audit names them."""
@@ -303,6 +310,7 @@ class AddressBooks:
 
         def work(transaction: Transaction) -> Book:
             transaction.lock_network(principal.network, exclusive=False)
+            transaction.record([_entry(principal, book, "book added")])
             return transaction.add_book(book)
 
         try:
@@ -312,6 +320,11 @@ class AddressBooks:
             if found is None or slug != PERSONAL_SLUG:
                 raise
             return found
+
+
+def _entry(principal: Principal, book: Book, action: str) -> AuditEntry:
+    """The audit of a personal book; what it holds and is called is nobody's business but the owner's."""
+    return AuditEntry(book.network, action, f"book {principal.login}/{book.slug}")
 
 
 class _Sent:

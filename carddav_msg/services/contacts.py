@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 
@@ -32,7 +32,10 @@ class State:
 
 
 class Contacts:
-    """The contacts of users. `fingerprint` changes whenever the same rows would be rendered to other bytes."""
+    """The contacts of users. `fingerprint` changes whenever the same rows would be rendered to other bytes.
+
+    `books` are the kinds of books whose cards are contacts (`directory`, `shared`, `personal`) or names of shared ones.
+    """
 
     def __init__(
         self,
@@ -40,14 +43,14 @@ class Contacts:
         fingerprint: str,
         *,
         own_entry: bool,
-        shared_books: bool,
+        books: Sequence[str],
         page_size: int,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._directory = directory
         self._fingerprint = fingerprint
         self._own_entry = own_entry
-        self._shared_books = shared_books
+        self._books = frozenset(books)
         self._page_size = page_size
         self._clock = clock
 
@@ -56,8 +59,7 @@ class Contacts:
         books = tuple(
             book
             for book in self._directory.home(principal.id)
-            if (book.kind is BookKind.DIRECTORY or (book.kind is BookKind.SHARED and self._shared_books))
-            and privileges(principal, book) & Privilege.READ
+            if self._is_chosen(book) and privileges(principal, book) & Privilege.READ
         )
         made_of = (principal.id, self._own_entry, self._fingerprint, [(book.id, book.epoch) for book in books])
         changed = max((book.modified for book in books), default=0) // 1_000_000
@@ -72,6 +74,10 @@ class Contacts:
             date=max(0, changed - shift - (0 if settled else 1)),
             settled=settled,
         )
+
+    def _is_chosen(self, book: Book) -> bool:
+        """A kind of books was chosen, or this shared book by its name."""
+        return book.kind in self._books or (book.kind is BookKind.SHARED and book.slug in self._books)
 
     def document(self, state: State) -> Iterator[bytes]:
         """The JSON document of a state, in pieces of one page of rows."""

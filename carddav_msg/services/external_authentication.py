@@ -33,14 +33,14 @@ class ExternalAuthentication:
         Unavailable when the directory changed under us.
         """
         if not messaging:
-            raise Rejected("messaging")
+            raise Rejected("messaging", principal.id)
         network = self._directory.network(network_id)
         user = self._directory.user(principal.network, cloud_username)
         if network is None or user is None or user.id != principal.id or network.id != user.network:
             raise Unavailable("The account changed while it was read.", retry_after=1)
         if not user.enabled:
-            raise Rejected("disabled")
+            raise Rejected("disabled", principal.id)
         if not user.messaging:
-            raise Rejected("messaging")
+            raise Rejected("messaging", principal.id)
         numbers = dict.fromkeys(number.e164 for number in user.profile.numbers if number.verified and number.e164)
         return VerifiedAccount(sip_uri(sip_address(user, network)), tuple(numbers))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
-import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -14,10 +14,12 @@ from carddav_msg.credentials.keyring import Keyring
 from carddav_msg.directory.port import Directory
 from carddav_msg.directory.rows import UserWithSecrets
 from carddav_msg.domain.access import Principal
+from carddav_msg.domain.accountnodes import NETWORK_ID, NEVER_EMPTY, SMS_NUMBERS
 from carddav_msg.domain.identifiers import login_of, normalise_cloud_id
-from carddav_msg.domain.network import Network
-from carddav_msg.domain.user import SmsNumber
-from carddav_msg.errors import CarddavMsgError, Rejected, Unavailable
+from carddav_msg.domain.network import REFRESH_DENIED, Network
+from carddav_msg.domain.user import SmsNumber, User
+from carddav_msg.errors import CarddavMsgError, Rejected, SignedOut, Unavailable
+from carddav_msg.formats.portal import portal
 
 log = logging.getLogger(__name__)
 
@@ -25,8 +27,8 @@ OWN_NODES: Final = frozenset(
     {"username", "password", "cloud_username", "cloud_password", "cloud_login", "networkid", "smsnumbers"}
 )
 """Nodes (in lower case) that say who the user is: a network's own nodes never replace them (DESIGN, the promise)."""
-_NEVER_EMPTY: Final = frozenset({"title", "host"})
-_DAY = 86_400
+_SECOND: Final = 1_000_000
+_DAY: Final = 86_400 * _SECOND
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,25 @@ class Account:
 
     nodes: tuple[tuple[str, str], ...] = field(repr=False)
     sms_numbers: tuple[SmsNumber, ...] = ()
+    empty_numbers: bool = False
+
+
+LOGGED_OUT: Final = Account((("title", "Signed out"), ("username", "signed-out"), ("password", "signed-out")))
+"""What signs an app out (unverified): an account that registers nowhere. `cloud_password` is left out, so that the app
+keeps its own and recovers with the next refresh when the user or the phone is let in again."""
+
+
+@dataclass(frozen=True, slots=True)
+class AccountRules:
+    """What accounts say of this server: where and how often to ask again, and for how long to forget what is gone.
+
+    `refresh_interval` is in seconds; with 0, or without a `public_url`, nothing is said of refreshing.
+    """
+
+    public_url: str = ""
+    refresh_interval: int = 0
+    refresh_by_post: bool = False
+    cleared_days: int = 30
 
 
 class Provisioning:
@@ -44,6 +65,7 @@ class Provisioning:
         self,
         directory: Directory,
         keyring: Keyring,
+        rules: AccountRules,
         *,
         device_credentials: bool,
         clock: Callable[[], float] = time.time,
@@ -51,7 +73,8 @@ class Provisioning:
         self._directory = directory
         self._keyring = keyring
         self._device_credentials = device_credentials
-        self._seen = _SeenToday(clock)
+        self._rules = rules
+        self._clock = clock
 
     def account(
         self,
@@ -62,26 +85,39 @@ class Provisioning:
         *,
         device: str = "",
         cloud_id: str = "",
+        enrolled_only: bool = False,
     ) -> Account:
         """The account of a user who was let in with `secret` in this session epoch; `device` may name the phone.
 
-        Rejected when the user was disabled or removed since then; Unavailable when the directory changed under us.
+        Rejected when the user was disabled or removed since then, when the phone is revoked, and with `enrolled_only`
+        when it has no credential yet; Unavailable when the directory changed under us.
         """
         network = self._directory.network(network_id)
         found = self._directory.with_secrets(principal.id)
         if found is None:
             raise Rejected("unknown")
         if not found.user.enabled:
-            raise Rejected("disabled")
+            raise Rejected("disabled", principal.id)
         if network is None or network.id != found.user.network or found.user.session_epoch != session_epoch:
             raise Unavailable("The account changed while it was read.", retry_after=1)
         cloud_password = secret
         if self._device_credentials:
             name = _device_of(principal, secret, device, cloud_id)
+            if not devices.is_probe(name):
+                self._admit_device(found.user, network, name, enrolled_only=enrolled_only)
             cloud_password = devices.issue(self._keyring, principal.id, session_epoch, name)
-            self._note_device(principal.id, name)
-        own = self._own_nodes(found, network, cloud_password)
-        return Account(tuple(_with_network_nodes(own, network.account).items()), found.user.sms_numbers)
+        nodes = self._own_nodes(found, network, cloud_password) | self._server_nodes(found.user, network)
+        nodes |= {
+            name: text
+            for name, text in network.account.items()
+            if name.lower() not in OWN_NODES and (text or name.lower() not in NEVER_EMPTY)
+        }
+        since = int(self._clock() * _SECOND) - self._rules.cleared_days * _DAY
+        cleared = self._directory.cleared_nodes(network.id, principal.id, since)
+        for name in cleared:
+            if name == NETWORK_ID or name.lower() not in OWN_NODES | NEVER_EMPTY:
+                nodes.setdefault(name, "")
+        return Account(tuple(nodes.items()), found.user.sms_numbers, SMS_NUMBERS in cleared)
 
     def _own_nodes(self, found: UserWithSecrets, network: Network, cloud_password: str) -> dict[str, str]:
         user = found.user
@@ -101,15 +137,36 @@ class Provisioning:
         }
         return {name: text for name, text in nodes.items() if text}
 
-    def _note_device(self, user: int, device: str) -> None:
-        """Keeps the day a device was last seen; an answer does not fail because that can't be written now."""
-        if not self._seen.first(user, device):
+    def _server_nodes(self, user: User, network: Network) -> dict[str, str]:
+        """Where the app refreshes, and where its contacts are."""
+        rules = self._rules
+        nodes: list[tuple[str, str]] = []
+        if rules.public_url and rules.refresh_interval:
+            by_post = rules.refresh_by_post or network.credentials_in_query == "refuse"
+            nodes += portal(rules.public_url, network.cloud_ids, get=not by_post).refresh.settings()
+            nodes.append(("extProvInterval", str(_interval(rules.refresh_interval, user.uid))))
+        if rules.public_url and network.contacts_nodes:
+            nodes += portal(rules.public_url, network.cloud_ids).contacts.settings()
+        return dict(nodes)
+
+    def _admit_device(self, user: User, network: Network, device: str, *, enrolled_only: bool) -> None:
+        """Refuses a revoked device, and notes once a day, and with each new credential, that it was seen.
+
+        An answer does not fail because that can't be written now.
+        """
+        known, epoch = self._directory.device(user.id, device), user.session_epoch
+        if known and known.revoked:
+            raise SignedOut("revoked", user.id, logged_out=network.refresh_denied == REFRESH_DENIED[1])
+        if enrolled_only and (known is None or known.session_epoch != epoch):
+            raise Rejected("code_used", user.id)
+        key_id = self._keyring.current("device").key_id
+        today = int(self._clock() * _SECOND) // _DAY
+        if known and (known.session_epoch, known.key_id, known.last_seen // _DAY) == (epoch, key_id, today):
             return
         try:
-            self._directory.transact(lambda transaction: transaction.seen_device(user, device))
+            self._directory.transact(lambda transaction: transaction.seen_device(user.id, device, epoch, key_id))
         except CarddavMsgError as error:
-            self._seen.forget(user, device)
-            log.warning("A device of user %d was not noted as seen: %s", user, error)
+            log.warning("A device of user %d was not noted as seen: %s", user.id, error)
 
 
 def _device_of(principal: Principal, secret: str, device: str, cloud_id: str) -> str:
@@ -118,42 +175,12 @@ def _device_of(principal: Principal, secret: str, device: str, cloud_id: str) ->
     credential = devices.parse(secret) if principal.plain else None
     if credential:
         return credential.device
-    return device or devices.default_device(normalise_cloud_id(cloud_id))
+    if not device or devices.is_probe(device):  # only `doctor` gives the names of probes
+        return devices.default_device(normalise_cloud_id(cloud_id))
+    return device
 
 
-def _with_network_nodes(own: dict[str, str], extra: Mapping[str, str]) -> dict[str, str]:
-    """The nodes with those of the network, which replace ours of the same name or follow behind."""
-    kept = {
-        name: text
-        for name, text in extra.items()
-        if name.lower() not in OWN_NODES and (text or name not in _NEVER_EMPTY)
-    }
-    return own | kept
-
-
-class _SeenToday:
-    """Which devices this process noted today (UTC), so that a refresh writes once a day; bounded, threads share it."""
-
-    def __init__(self, clock: Callable[[], float], size: int = 200_000) -> None:
-        self._clock = clock
-        self._size = size
-        self._day = 0
-        self._noted: set[tuple[int, str]] = set()
-        self._lock = threading.Lock()
-
-    def first(self, user: int, device: str) -> bool:
-        """True the first time today."""
-        day = int(self._clock() // _DAY)
-        with self._lock:
-            if day != self._day or len(self._noted) >= self._size:
-                self._day = day
-                self._noted.clear()
-            if (user, device) in self._noted:
-                return False
-            self._noted.add((user, device))
-            return True
-
-    def forget(self, user: int, device: str) -> None:
-        """It was not noted after all."""
-        with self._lock:
-            self._noted.discard((user, device))
+def _interval(seconds: int, uid: str) -> int:
+    """The interval of a user: always the same, and spread so that not all phones ask at once."""
+    place = int.from_bytes(hashlib.sha256(uid.encode()).digest()[:4]) / 0xFFFFFFFF
+    return round(seconds * (0.9 + 0.2 * place))

@@ -2,13 +2,31 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from flask import Flask, Response
 
 from carddav_msg.bootstrap import Services
 from carddav_msg.errors import ConfigurationError, InvalidValue
 from carddav_msg.formats.auth_response import AuthResponseShape
 from carddav_msg.logs import keep_out
-from carddav_msg.web import avatars, contacts, errors, external_authentication, front_page, health, provisioning
+from carddav_msg.web import (
+    avatars,
+    contacts,
+    errors,
+    external_authentication,
+    front_page,
+    health,
+    openapi,
+    provisioning,
+)
+
+ROUTES: Final = tuple(
+    route
+    for module in (external_authentication, provisioning, contacts, avatars, health, front_page, openapi)
+    for route in module.ROUTES
+)
+"""Every route of the web faces, as its blueprint declares it."""
 
 _HEADERS = {
     "Cache-Control": "no-store",
@@ -32,7 +50,8 @@ def create_app(services: Services) -> Flask:
     app.register_blueprint(avatars.blueprint(services))
     app.register_blueprint(health.blueprint(services))
     app.register_blueprint(front_page.blueprint())
-    errors.install(app)
+    app.register_blueprint(openapi.blueprint(ROUTES, services.settings.public_url))
+    errors.install(app, services.observations)
     app.after_request(_with_headers)
     app.teardown_request(_forget)
     return app

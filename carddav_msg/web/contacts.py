@@ -4,41 +4,83 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import chain
+from typing import Final
 
 from flask import Blueprint, Request, Response, request
 from werkzeug.http import http_date
 
+from carddav_msg import metrics
 from carddav_msg.bootstrap import Services
+from carddav_msg.domain.access import BookKind
 from carddav_msg.services.authentication import Face
 from carddav_msg.services.contacts import State
-from carddav_msg.web import parameters
+from carddav_msg.web import compression, crossorigin, parameters
 from carddav_msg.web.answers import Format
 from carddav_msg.web.errors import log
+from carddav_msg.web.observing import let_in
+from carddav_msg.web.queries import QueryPasswords
+from carddav_msg.web.routes import CREDENTIALS, JSON, LATER, THROTTLED, TOO_LARGE, UNCLEAR, Answer, Route, bind
+
+CONTACTS: Final = Route(
+    "/contacts",
+    "Web Service Contacts: the contacts of a user",
+    (
+        Answer(200, "The contacts.", (JSON,)),
+        Answer(304, "The caller has them already.", ()),
+        UNCLEAR,
+        Answer(401, "The credentials are not accepted, or none came.", (JSON,)),
+        Answer(403, "Not without https.", (JSON,)),
+        TOO_LARGE,
+        THROTTLED,
+        LATER,
+    ),
+    methods=("GET", "POST"),
+    parameters=CREDENTIALS,
+    basic=True,
+)
+ROUTES: Final = (CONTACTS,)
 
 
 def blueprint(services: Services) -> Blueprint:
     """The face."""
     face = Blueprint("contacts", __name__)
+    queries = QueryPasswords()
+    crossorigin.allow(face, services.settings.cors_origins)
 
-    @face.route("/contacts", methods=["GET", "POST"])
     def contacts() -> Response:
-        sent = parameters.read(request, basic=True)
-        visitor = services.authentication.enter(sent.login, sent.password, Face.CONTACTS, hints=sent.hints)
+        sent = parameters.read(request, CONTACTS)
+        visitor = services.authentication.enter(
+            sent.login, sent.password, Face.CONTACTS, hints=sent.hints, address=sent.address
+        )
+        queries.check(visitor, sent)
         state = services.contacts.state(visitor.principal)
         unchanged = not_modified(request, state)
+        directory = next((book for book in state.books if book.kind is BookKind.DIRECTORY), None)
+        let_in(
+            services.observations,
+            Face.CONTACTS,
+            visitor,
+            sent,
+            book=directory.id if directory else 0,
+            seq=directory.seq if directory else 0,
+        )
         log.debug("face=%s status=%d user=%s", Face.CONTACTS, 304 if unchanged else 200, ascii(visitor.principal.login))
         if unchanged:
             response = Response(status=304)
             del response.headers["Content-Type"]
         else:
-            body = _begun(services.contacts.document(state))
-            response = Response(body, content_type=Format.JSON.value)
+            body, packed = _begun(services.contacts.document(state)), compression.takes_gzip(request)
+            response = Response(compression.gzipped(body) if packed else body, content_type=Format.JSON.value)
+            if packed:
+                response.headers["Content-Encoding"] = "gzip"
+        metrics.sync(Face.CONTACTS, "unchanged" if unchanged else "full")
         response.headers["ETag"] = f'W/"{state.tag}"'
         response.headers["Last-Modified"] = http_date(state.date)
         response.headers["Cache-Control"] = "private, no-cache"
-        response.headers["Vary"] = "Authorization"
+        response.headers["Vary"] = "Authorization, Accept-Encoding"
         return response
 
+    bind(face, CONTACTS, contacts)
     return face
 
 

@@ -8,8 +8,10 @@ from typing import Final
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
-from carddav_msg.errors import CarddavMsgError, ConfigurationError, Rejected, Unavailable
+from carddav_msg.errors import CarddavMsgError, ConfigurationError, Rejected, Throttled, Unavailable
+from carddav_msg.metrics import because
 from carddav_msg.services.authentication import Face
+from carddav_msg.services.observations import Observations
 from carddav_msg.web.answers import Format, format_of, problem
 
 log = logging.getLogger("carddav_msg.web")
@@ -26,6 +28,7 @@ _CHALLENGES: Final = {Face.CONTACTS: f'Basic realm="{REALM}", charset="UTF-8"'}
 # A scheme that no client knows: the parameters are sent, or not, whatever we say.
 _OTHER_CHALLENGE: Final = f'Parameters realm="{REALM}"'
 _RETRY_AFTER_FAULT = 60
+_NOT_NOW: Final = "The service is not available at the moment. Please try again later."
 _LOGIN_LENGTH = 80
 
 
@@ -33,19 +36,37 @@ class MissingCredentials(CarddavMsgError):
     """No credentials came, or none that can be read: the client is challenged to send some (RFC 7617 §2)."""
 
 
-def install(app: Flask) -> None:
-    """Gives the application its error answers."""
+def install(app: Flask, observations: Observations) -> None:
+    """Gives the application its error answers; refusals of known users are observed."""
+
+    def rejected(error: Rejected) -> Response:
+        observe(observations, error)
+        return _rejected(error)
+
+    def throttled(error: Throttled) -> Response:
+        observe(observations, error)
+        return _throttled(error)
+
     app.register_error_handler(HTTPException, _refused)
     app.register_error_handler(MissingCredentials, _challenged)
-    app.register_error_handler(Rejected, _rejected)
+    app.register_error_handler(Rejected, rejected)
+    app.register_error_handler(Throttled, throttled)
     app.register_error_handler(Unavailable, _unavailable)
     app.register_error_handler(ConfigurationError, _misconfigured)
     app.register_error_handler(Exception, _broken)
 
 
-def note_login(login: str) -> None:
-    """Keeps the login of this request for its log line."""
+def observe(observations: Observations, error: Rejected | Throttled) -> None:
+    """Notes that a user was refused; a probe of `doctor` is nobody's visit."""
+    if not g.get("probe"):
+        agent = request.headers.get("User-Agent", "")
+        observations.failure(error.user, face(), error.reason, login=str(g.get("login", "")), agent=agent)
+
+
+def note_login(login: str, *, probe: bool = False) -> None:
+    """Keeps the login of this request for its log line, and whether a probe came with it."""
     g.login = login
+    g.probe = probe
 
 
 def face() -> str:
@@ -68,7 +89,8 @@ def _format() -> Format:
     return Format.JSON if _face() is Face.CONTACTS else format_of(request)
 
 
-def _note(level: int, status: int, reason: str, error: Exception | None = None) -> None:
+def _note(level: int, status: int, reason: str, error: Exception | None = None, *, counted: str = "") -> None:
+    because(request.environ, counted or reason)
     log.log(
         level,
         "face=%s status=%d reason=%s login=%s client=%s",
@@ -85,7 +107,7 @@ def _refused(error: HTTPException) -> Response:
     """400, 404, 405, 413 and what else HTTP itself refuses."""
     status = error.code or 500
     message = error.description or error.name
-    _note(logging.INFO, status, repr(message))
+    _note(logging.INFO, status, repr(message), counted=error.name.lower())
     response = problem(message, _format(), status)
     if isinstance(error, MethodNotAllowed) and error.valid_methods:
         response.headers["Allow"] = ", ".join(sorted(error.valid_methods))
@@ -111,19 +133,25 @@ def _unauthorised(message: str, status: int) -> Response:
     return response
 
 
+def _throttled(error: Throttled) -> Response:
+    """The same answer whichever window is full, in the form of a refusal that is not final."""
+    _note(logging.INFO, 429, error.reason)
+    return _later(error.retry_after, str(error), 429)
+
+
 def _unavailable(error: Unavailable) -> Response:
-    _note(logging.ERROR, 503, repr(str(error)))
+    _note(logging.ERROR, 503, repr(str(error)), counted="unavailable")
     return _later(error.retry_after)
 
 
 def _misconfigured(error: ConfigurationError) -> Response:
     """A key is missing, say: our doubt, so nobody is told that a password is wrong."""
-    _note(logging.ERROR, 503, repr(str(error)))
+    _note(logging.ERROR, 503, repr(str(error)), counted="misconfigured")
     return _later(_RETRY_AFTER_FAULT)
 
 
-def _later(seconds: int) -> Response:
-    response = problem("The service is not available at the moment. Please try again later.", _format(), 503)
+def _later(seconds: int, message: str = _NOT_NOW, status: int = 503) -> Response:
+    response = problem(message, _format(), status)
     response.headers["Retry-After"] = str(seconds)
     return response
 

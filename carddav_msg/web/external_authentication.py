@@ -2,30 +2,59 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, request
+from typing import Final
 
-from carddav_msg.bootstrap import Services
+from flask import Blueprint, Response, request
+from werkzeug.exceptions import Forbidden
+
+from carddav_msg.bootstrap import Services, sources
 from carddav_msg.formats import auth_response
 from carddav_msg.formats.auth_response import AuthResponseShape
 from carddav_msg.services.authentication import Face
 from carddav_msg.web import parameters
 from carddav_msg.web.answers import Format, answer, format_of
 from carddav_msg.web.errors import log
+from carddav_msg.web.observing import let_in
+from carddav_msg.web.queries import QueryPasswords
+from carddav_msg.web.routes import CREDENTIALS, LATER, THROTTLED, TOO_LARGE, UNCLEAR, Answer, Route, bind
+
+AUTHENTICATION: Final = Route(
+    "/auth",
+    "External Authentication: whether credentials are right",
+    (
+        Answer(200, "They are; the verified numbers."),
+        UNCLEAR,
+        Answer(401, "They are not accepted."),
+        Answer(403, "Not from this address, or not without https."),
+        TOO_LARGE,
+        THROTTLED,
+        LATER,
+    ),
+    methods=("GET", "POST"),
+    parameters=CREDENTIALS,
+)
+ROUTES: Final = (AUTHENTICATION,)
 
 
 def blueprint(services: Services, shape: AuthResponseShape) -> Blueprint:
     """The face; `shape` has the names in its answer."""
     face = Blueprint("external_authentication", __name__)
+    queries = QueryPasswords()
+    closed = services.settings.auth_access == "closed"
+    allowed = sources(services.settings, "auth_allowed_sources")
 
-    @face.route("/auth", methods=["GET", "POST"])
     def authenticate() -> Response:
-        sent = parameters.read(request)
+        if closed and (request.remote_addr or "") not in allowed:
+            raise Forbidden("This address is not on the allow-list.")
+        sent = parameters.read(request, AUTHENTICATION)
         visitor = services.authentication.enter(
-            sent.login, sent.password, Face.EXTERNAL_AUTHENTICATION, hints=sent.hints
+            sent.login, sent.password, Face.EXTERNAL_AUTHENTICATION, hints=sent.hints, address=sent.address
         )
+        queries.check(visitor, sent)
         account = services.external_authentication.account(
             visitor.principal, visitor.network_id, visitor.cloud_username, messaging=visitor.messaging
         )
+        let_in(services.observations, Face.EXTERNAL_AUTHENTICATION, visitor, sent)
         log.info(
             "face=%s status=200 user=%s method=%s matched=%s client=%s",
             Face.EXTERNAL_AUTHENTICATION,
@@ -38,4 +67,5 @@ def blueprint(services: Services, shape: AuthResponseShape) -> Blueprint:
         render = auth_response.render_json if media_type is Format.JSON else auth_response.render_xml
         return answer(render(account.uri, account.numbers, shape), media_type)
 
+    bind(face, AUTHENTICATION, authenticate)
     return face

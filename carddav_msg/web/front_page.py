@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from flask import Blueprint, Response
 
+from carddav_msg.web.routes import HTML, Answer, Route, bind
+
+FRONT_PAGE: Final = Route("/", "What runs here", (Answer(200, "A page for people.", (HTML,)),))
+ROUTES: Final = (FRONT_PAGE,)
 _PAGE = """<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
@@ -28,8 +34,8 @@ def blueprint() -> Blueprint:
     """The page."""
     page = Blueprint("front_page", __name__)
 
-    @page.get("/")
     def front_page() -> Response:
         return Response(_PAGE, content_type="text/html; charset=utf-8")
 
+    bind(page, FRONT_PAGE, front_page)
     return page

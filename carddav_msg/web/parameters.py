@@ -1,4 +1,4 @@
-"""What callers send: the parameters of the vendor's templates, from query, form, JSON body or Basic authentication.
+"""What callers send: the parameters that a route declares, from query, form, JSON body or Basic authentication.
 
 Everything that is not clear is refused with 400 and a sentence that names the parameter, never its value.
 """
@@ -9,82 +9,91 @@ import base64
 import binascii
 import json
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import parse_qsl
 
 from flask import Request
-from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
+from werkzeug.exceptions import BadRequest, Forbidden, RequestEntityTooLarge
 
-from carddav_msg.credentials.device import DEVICE_LENGTH
+from carddav_msg.credentials.device import is_probes
 from carddav_msg.domain.identifiers import has_control
 from carddav_msg.logs import keep_out
+from carddav_msg.metrics import PLAIN_HTTP
 from carddav_msg.services.authentication import Hints
 from carddav_msg.web.errors import MissingCredentials, note_login
+from carddav_msg.web.routes import Parameter, Route
 
-LENGTH: Final = 1024
 _FIELDS: Final = 100
 _HOST_LENGTH = 255
-_NAMES: Final = {
-    "username": "username",
-    "cloud_username": "username",
-    "password": "password",
-    "cloud_password": "password",
-    "host": "host",
-    "cloud_id": "cloud_id",
-    "device": "device",
-    "installid": "device",
-}
 Pairs = Iterable[tuple[str, object]]
 
 
 @dataclass(frozen=True, slots=True)
 class Parameters:
-    """What a caller sent; empty texts were not sent. `login` and `password` are never empty."""
+    """What a caller sent; empty texts were not sent. `login` and `password` are never empty.
+
+    `address` is where it came from, and `in_query` says that the password stood in the URL.
+    """
 
     login: str = field(repr=False)
     password: str = field(repr=False)
     hints: Hints
+    address: str = ""
     cloud_id: str = ""
     device: str = ""
+    in_query: bool = False
 
 
-def read(request: Request, *, basic: bool = False) -> Parameters:
-    """The parameters of a request; with `basic` also from its Authorization header.
+def read(request: Request, route: Route) -> Parameters:
+    """The parameters of a request that asks for credentials, as its route declares them.
 
-    Raises BadRequest for what is missing or unclear, RequestEntityTooLarge for a body beyond the limit, and with
-    `basic` MissingCredentials when there are none at all or the header can't be read.
+    Raises Forbidden without https where that is needed, BadRequest for what is missing or unclear,
+    RequestEntityTooLarge for a body beyond the limit, and where the route takes Basic authentication MissingCredentials
+    when there are none at all or the header can't be read.
     """
+    if request.environ.get(PLAIN_HTTP):
+        raise Forbidden("Credentials are taken over https only.")
     values: dict[str, str] = {}
-    _take(values, _query(request))
-    _take(values, _body(request))
-    if basic:
-        _take(values, _basic(request))
+    _take(values, _query(request), route.by_name)
+    in_query = "password" in values
+    _take(values, _body(request), route.by_name)
+    if route.basic:
+        _take(values, _basic(request), route.by_name)
         if "username" not in values and "password" not in values:
             raise MissingCredentials
-    note_login(values.get("username", ""))
+    note_login(values.get("username", ""), probe=is_probes(values.get("password", "")))
     keep_out(values.get("password", ""))
-    for name in ("username", "password"):
-        if name not in values:
-            raise BadRequest(f"The parameter '{name}' (or 'cloud_{name}') is missing.")
+    for parameter in route.parameters:
+        if parameter.required and parameter.name not in values:
+            others = "".join(f" (or '{name}')" for name in parameter.also)
+            raise BadRequest(f"The parameter '{parameter.name}'{others} is missing.")
     cloud_id = values.get("cloud_id", "")
     hints = Hints(cloud_id, values.get("host", ""), _request_host(request))
-    return Parameters(values["username"], values["password"], hints, cloud_id, values.get("device", ""))
+    return Parameters(
+        values["username"],
+        values["password"],
+        hints,
+        request.remote_addr or "",
+        cloud_id,
+        values.get("device", ""),
+        in_query,
+    )
 
 
-def _take(values: dict[str, str], pairs: Pairs) -> None:
+def _take(values: dict[str, str], pairs: Pairs, declared: Mapping[str, Parameter]) -> None:
     for sent, value in pairs:
-        name = _NAMES.get(sent)
-        if name is None or value == "":
+        parameter = declared.get(sent)
+        if parameter is None or value == "":
             continue
         if not isinstance(value, str):
             raise BadRequest(f"The parameter '{sent}' is not a text.")
-        if len(value) > (DEVICE_LENGTH if name == "device" else LENGTH):
+        if not parameter.fits(value):
             raise BadRequest(f"The parameter '{sent}' is too long.")
         if not all(map(_fits, value)):
             raise BadRequest(f"The parameter '{sent}' contains a control character.")
-        if values.setdefault(name, value) != value:
+        if values.setdefault(parameter.name, value) != value:
             raise BadRequest(f"The parameter '{sent}' is there twice, with different values.")
 
 

@@ -2,25 +2,68 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Final
+
 from flask import Blueprint, Response, request
 
 from carddav_msg.bootstrap import Services
+from carddav_msg.errors import SignedOut
 from carddav_msg.formats import account_xml
-from carddav_msg.services.authentication import Face
+from carddav_msg.services.authentication import Face, Method, Moment
+from carddav_msg.services.provisioning import LOGGED_OUT, Account
 from carddav_msg.web import parameters
 from carddav_msg.web.answers import Format, answer, format_of
-from carddav_msg.web.errors import log
+from carddav_msg.web.errors import log, observe, shown_login
+from carddav_msg.web.observing import let_in
+from carddav_msg.web.queries import QueryPasswords
+from carddav_msg.web.routes import CREDENTIALS, LATER, THROTTLED, TOO_LARGE, UNCLEAR, Answer, Route, bind
+
+INITIAL: Final = Route(
+    "/provisioning",
+    "External Provisioning: the account of a user, at sign-in",
+    (
+        Answer(200, "The account."),
+        UNCLEAR,
+        Answer(403, "The credentials are not accepted, or not without https."),
+        TOO_LARGE,
+        THROTTLED,
+        LATER,
+    ),
+    methods=("GET", "POST"),
+    parameters=CREDENTIALS,
+)
+REFRESH: Final = replace(INITIAL, path="/provisioning/refresh", summary="External Provisioning: the account, again")
+ROUTES: Final = (INITIAL, REFRESH)
 
 
 def blueprint(services: Services) -> Blueprint:
     """The face. Both routes give the same document, so an app may be configured with either for both."""
     face = Blueprint("provisioning", __name__)
+    queries = QueryPasswords()
 
-    @face.route("/provisioning", methods=["GET", "POST"])
-    @face.route("/provisioning/refresh", methods=["GET", "POST"], endpoint="refresh")
-    def provision() -> Response:
-        sent = parameters.read(request)
-        visitor = services.authentication.enter(sent.login, sent.password, Face.PROVISIONING, hints=sent.hints)
+    def refresh() -> Response:
+        try:
+            return provision(Moment.REFRESH)
+        except SignedOut as error:
+            if not error.logged_out:
+                raise
+            observe(services.observations, error)
+            log.info(
+                "face=%s status=200 logged out reason=%s login=%s client=%s",
+                Face.PROVISIONING,
+                error.reason,
+                shown_login(),
+                request.remote_addr,
+            )
+            return _document(LOGGED_OUT)
+
+    def provision(moment: Moment = Moment.INITIAL) -> Response:
+        sent = parameters.read(request, INITIAL)
+        visitor = services.authentication.enter(
+            sent.login, sent.password, Face.PROVISIONING, hints=sent.hints, address=sent.address, moment=moment
+        )
+        queries.check(visitor, sent)
         account = services.provisioning.account(
             visitor.principal,
             visitor.network_id,
@@ -28,7 +71,10 @@ def blueprint(services: Services) -> Blueprint:
             sent.password,
             device=sent.device,
             cloud_id=sent.cloud_id,
+            enrolled_only=visitor.method is Method.CODE_REPEATED,
         )
+        served = dict(account.nodes).get("networkId", "")
+        let_in(services.observations, Face.PROVISIONING, visitor, sent, network_id=served)
         log.info(
             "face=%s status=200 user=%s method=%s matched=%s client=%s",
             Face.PROVISIONING,
@@ -37,8 +83,14 @@ def blueprint(services: Services) -> Blueprint:
             visitor.matched,
             request.remote_addr,
         )
-        media_type = format_of(request)
-        render = account_xml.account_json if media_type is Format.JSON else account_xml.account
-        return answer(render(account.nodes, account.sms_numbers), media_type)
+        return _document(account)
 
+    bind(face, INITIAL, provision)
+    bind(face, REFRESH, refresh)
     return face
+
+
+def _document(account: Account) -> Response:
+    media_type = format_of(request)
+    render = account_xml.account_json if media_type is Format.JSON else account_xml.account
+    return answer(render(account.nodes, account.sms_numbers, empty_numbers=account.empty_numbers), media_type)

@@ -98,7 +98,7 @@ class AddressBook(_Collection):
 
     @property
     def etag(self) -> str:
-        return f'"{ctag(self._book.epoch, self._book.seq)}"'
+        return f'"{ctag(self._book.id, self._book.epoch, self._book.seq)}"'
 
     @property
     def last_modified(self) -> str:

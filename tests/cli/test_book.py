@@ -18,9 +18,18 @@ def test_add_and_list(team: Command) -> None:
     """Shared books are listed beside the views of the directory."""
     listed = team.json("book", "list", "acme")
     assert [view["view"] for view in listed["views"]] == ["everyone"]
-    assert listed["shared"] == [
-        {"book": "team", "title": "Team", "description": "Ours", "everyone": "", "members": 0, "cards": 0}
-    ]
+    shown = {
+        "book": "team",
+        "title": "Team",
+        "description": "Ours",
+        "everyone": "",
+        "members": 0,
+        "cards": 0,
+        "mass_deletion_allowed_until": None,
+    }
+    assert listed["shared"] == [shown]
+    assert team.json("book", "show", "acme", "team") == shown
+    assert "Title:" in team.ok("book", "show", "acme", "team")
     assert [line.split()[0] for line in team.ok("book", "list", "acme").splitlines()] == ["Book", "directory", "team"]
 
 
@@ -65,6 +74,21 @@ def test_members_of_an_unknown_book(acme: Command) -> None:
     assert "no shared book 'nope' in the network 'acme'; `carddav-msg book list" in acme.fails(
         "book", "members", "acme", "nope"
     )
+
+
+def test_allow_delete(team: Command) -> None:
+    """While the mass-deletion guard lets everything pass, list and show say until when."""
+    assert team.ok("book", "allow-delete", "acme", "team", "--for", "2h").startswith("Until 20")
+    until = team.json("book", "show", "acme", "team")["mass_deletion_allowed_until"]
+    assert until in team.ok("book", "list", "acme")
+    assert until in team.ok("book", "show", "acme", "team")
+
+
+@pytest.mark.parametrize(("span", "code"), [("soon", 2), ("0m", 2), ("30", 2), ("8d", 1)])
+def test_allow_delete_refuses(team: Command, span: str, code: int) -> None:
+    """Spans have a unit and an end."""
+    team.fails("book", "allow-delete", "acme", "team", "--for", span, code=code)
+    assert team.json("book", "show", "acme", "team")["mass_deletion_allowed_until"] is None
 
 
 def test_remove_asks(team: Command) -> None:

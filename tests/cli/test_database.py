@@ -54,3 +54,22 @@ def test_rebuild_without_a_schema(unprepared: Command) -> None:
     """The command says what to do first."""
     unprepared.ok("keys", "init")
     assert "carddav-msg migrate" in unprepared.fails("rebuild")
+
+
+def test_migrate_of_a_file_that_is_no_database(unprepared: Command, tmp_path: Path) -> None:
+    """A wrong path in the settings is answered with a sentence, and the file is left as it is."""
+    file = tmp_path / "new" / "directory.db"
+    file.parent.mkdir()
+    file.write_text("This is not a database. " * 100)
+    assert "is no SQLite database" in unprepared.fails("migrate")
+    assert file.read_text() == "This is not a database. " * 100
+
+
+def test_restored(acme: Command, services: Services) -> None:
+    """Asks, and gives every book another epoch."""
+    user = services.administration.users.find("acme", "anna")[1]
+    before = services.directory.home(user.id)[0].epoch
+    assert "Nothing was changed" in acme.fails("restored", stdin="n\n")
+    assert services.directory.home(user.id)[0].epoch == before
+    assert acme.ok("restored", "--yes") == "1 address book has a new epoch.\n"
+    assert services.directory.home(user.id)[0].epoch > before

@@ -133,3 +133,14 @@ def test_remove_without_asking(acme: Command) -> None:
     assert "--with-users" in acme.fails("network", "remove", "acme", "--yes")
     acme.ok("network", "remove", "acme", "--yes", "--with-users")
     acme.fails("network", "remove", "acme", "--yes")
+
+
+def test_fields_of_a_source(acme: Command) -> None:
+    """Named with the fields it feeds; '' takes them away; what no field is called is refused."""
+    acme.ok("network", "set", "acme", "--source-name", "HR", "--source-owned", "title", "--source-owned", "numbers")
+    shown = acme.json("network", "show", "acme")
+    assert (shown["source_name"], shown["source_owned"]) == ("HR", ["numbers", "title"])
+    assert "numbers, title" in acme.ok("network", "show", "acme")
+    acme.ok("network", "set", "acme", "--source-owned", "")
+    assert acme.json("network", "show", "acme")["source_owned"] == []
+    assert "is not one of" in acme.fails("network", "set", "acme", "--source-owned", "password", code=2)

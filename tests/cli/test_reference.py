@@ -15,10 +15,13 @@ from tests.cli.conftest import Command
 from tests.servers import environment
 
 COMMANDS = """
-book add, book list, book members, book remove, book share, book unshare, completion, config show, export networks,
-export users, grant add, grant list, grant remove, import networks, import users, keys check, keys init, migrate,
-network add, network list, network remove, network set, network show, rebuild, serve, user add, user disable,
-user enable, user list, user passwd, user remove, user set, user show
+allowlist test, audit export, audit list, book add, book allow-delete, book list, book members, book remove, book share,
+book show, book unshare, card history, card restore, completion, config show, doctor, export networks, export users,
+grant add, grant list, grant remove, import networks, import users, keys check, keys init, keys lost, keys retire,
+keys rotate, migrate, network add, network list, network remove, network set, network show, portal, rebuild, restored,
+serve, user add, user codes, user devices, user disable, user enable, user list, user passwd, user qr, user remove,
+user revoke, user set, user show, user timeline, user unrevoke, view add, view list, view preview, view remove,
+view set, view show, why
 """
 
 

@@ -55,6 +55,7 @@ def test_add_with_everything(acme: Command, tmp_path: Path, services: Services) 
         "enabled": True,
         "listed": False,
         "messaging": False,
+        "view": "everyone",
         "messaging_identity": None,
         "password_set": True,
         "sip_password_set": True,

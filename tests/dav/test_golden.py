@@ -67,6 +67,6 @@ def _numberless(house: House, text: str) -> str:
             etag = member.text(D + "getetag").strip('"')
             text = text.replace(etag, f"{{etag:{href.removeprefix(house.personal)}}}")
     text = re.sub(r"data:,1/\d+\.\d+\.(\d+)", r"{token:\1}", text)
-    text = re.sub(r"&quot;\d+-(\d+)&quot;", r"{ctag:\1}", text)
+    text = re.sub(r"&quot;\d+-\d+-(\d+)&quot;", r"{ctag:\1}", text)
     text = re.sub(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}", "{uuid}", text)
     return re.sub(r"\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT", "{date}", text)

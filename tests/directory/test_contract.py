@@ -117,7 +117,7 @@ def test_the_door_tells_everything_in_one_row(any_services: Services) -> None:
         tx.save_grant(ada.id, "admin", acme.id)
         tx.save_grant(ada.id, "operator", None)
         tx.save_member(book.id, ada.id, "write")
-        tx.seen_device(ada.id, "phone")
+        tx.seen_device(ada.id, "phone", ada.session_epoch, "k1")
 
     any_services.directory.transact(work)
     door = any_services.directory.door("acme", "ada", "suppliers", "phone")

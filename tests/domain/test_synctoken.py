@@ -53,6 +53,6 @@ def test_an_unfinished_initial_sync_is_measured_by_its_start() -> None:
     assert SyncToken(1, 1, 8).deletions_after == 8
 
 
-def test_the_collection_tag_moves_with_epoch_and_number() -> None:
-    """A restored backup and a change both change the tag."""
-    assert len({ctag(1, 1), ctag(1, 2), ctag(2, 1)}) == 3
+def test_the_collection_tag_moves_with_book_epoch_and_number() -> None:
+    """A change, a restored backup and another book (a view that takes its place) all have another tag."""
+    assert len({ctag(1, 1, 1), ctag(1, 1, 2), ctag(1, 2, 1), ctag(2, 1, 1)}) == 4

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from carddav_msg import bootstrap
+from carddav_msg.credentials import device
 from carddav_msg.domain.network import Network
 from carddav_msg.domain.user import Address, Email, Number, Photo, Profile, SmsNumber, User
 from carddav_msg.errors import AlreadyExists, InvalidValue, NotFound, Rejected
 from carddav_msg.services.administration.networks import OWNED_NODES
+from carddav_msg.services.administration.users import SecretsSet
 from carddav_msg.services.authentication import Face
 from carddav_msg.services.provisioning import OWN_NODES
 from tests.builders import network
@@ -248,6 +250,21 @@ def test_a_sip_password_is_sealed_and_ends_no_session(any_services: Services, an
     assert users.find("acme", "anna")[1].session_epoch == anna.session_epoch
 
 
+def test_a_sip_password_needs_no_login_password(any_services: Services, acme: Network) -> None:
+    """A user may have either, none or both; each is set and taken away for itself."""
+    users = any_services.administration.users
+    bert = users.add("acme", person("bert", sip_username="s2"), sip_password="sip-b")
+    assert users.secrets_set(bert) == SecretsSet(password=False, sip_password=True)
+    users.set_password("acme", "bert", "secret-b")
+    users.change("acme", "bert", lambda old: old, sip_password="")
+    assert users.secrets_set(bert) == SecretsSet(password=True, sip_password=False)
+    users.change("acme", "bert", lambda old: old, sip_password="sip-c")
+    assert login(any_services, "s2", "sip-c", Face.EXTERNAL_AUTHENTICATION) == "bert"
+    assert login(any_services, "acme~bert", "secret-b") == "bert"
+    with pytest.raises(AlreadyExists, match="SIP username 's2' of 'carl' is the SIP username of 'bert'"):
+        users.add("acme", person("carl", sip_username="s2"), sip_password="sip-d")
+
+
 @pytest.mark.parametrize("wrong", ["", "a\nb", "canary\x00", "x" * 1025, "canary\ud800"])
 def test_a_password_that_no_face_could_carry_is_refused(services: Services, wrong: str) -> None:
     """Empty, over-long and unprintable passwords are refused without being shown."""
@@ -280,6 +297,17 @@ def test_a_removed_user_is_gone(any_services: Services, anna: User) -> None:
     deltas = any_services.directory.changes(before.id, before.seq, before.seq, 10)
     assert [(entry.href, entry.etag) for entry in deltas] == [(f"{anna.uid}.vcf", None)]
     users.add("acme", person("anna"))
+
+
+def test_the_device_of_a_removed_user_opens_no_new_account(any_services: Services, anna: User) -> None:
+    """SQLite gives the row of the last user to the next one: another session epoch keeps the old devices out."""
+    users = any_services.administration.users
+    credential = device.issue(any_services.keyring, anna.id, anna.session_epoch, "phone")
+    assert login(any_services, "acme~anna", credential) == "anna"
+    users.remove("acme", "anna")
+    new = users.add("acme", person("anna"))
+    old = device.issue(any_services.keyring, new.id, anna.session_epoch, "phone")
+    assert login(any_services, "acme~anna", old) != "anna"
 
 
 def test_users_come_in_pages(any_services: Services, acme: Network, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -186,7 +186,7 @@ def test_a_device_credential_opens_every_face_as_a_plain_user(house: House) -> N
     """Whatever the grants; it ends with the session epoch and with its device."""
     directory = house.services.directory
     directory.transact(lambda tx: tx.save_grant(house.anna.id, "admin", house.acme.id))
-    credential = device.issue(house.services.keyring, house.anna.id, 1, "phone")
+    credential = device.issue(house.services.keyring, house.anna.id, house.anna.session_epoch, "phone")
     for face in Face:
         login, hints = ("1000", Hints(host="acme.example")) if face is AUTH else ("acme~1000", Hints())
         visitor = house.services.authentication.enter(login, credential, face, hints=hints)

@@ -31,7 +31,7 @@ def names(contacts: Contacts, principal: Principal) -> list[str]:
 
 def contacts(services: Services, directory: Any = None, **changes: Any) -> Contacts:
     """The service with other settings, or over another directory."""
-    settings = {"own_entry": False, "shared_books": True, "page_size": 100} | changes
+    settings = {"own_entry": False, "books": ("directory", "shared"), "page_size": 100} | changes
     return Contacts(directory or services.directory, "fingerprint", **settings)
 
 
@@ -70,7 +70,7 @@ def test_readable_shared_books_follow_the_directory(any_services: Services) -> N
     own = Book(0, acme.id, BookKind.PERSONAL, "personal", "personal", anna.id, "write", 1, 0, 0)
     put(any_services, any_services.directory.transact(lambda tx: tx.add_book(own)), "private")
     assert names(contacts(any_services), principal(anna)) == ["Bert", "everybody card", "named card"]
-    assert names(contacts(any_services, shared_books=False), principal(anna)) == ["Bert"]
+    assert names(contacts(any_services, books=("directory",)), principal(anna)) == ["Bert"]
     admin = principal(anna, Grant("admin", acme.id))
     assert names(contacts(any_services), admin) == ["Bert", "closed card", "everybody card", "named card"]
     assert names(contacts(any_services), replace(admin, plain=True)) == ["Bert", "everybody card", "named card"]
@@ -157,7 +157,7 @@ def test_settled_only_after_a_while(services: Services) -> None:
             services.directory,
             "fingerprint",
             own_entry=False,
-            shared_books=True,
+            books=("directory", "shared"),
             page_size=10,
             clock=lambda now=changed + seconds: float(now),
         )

@@ -39,7 +39,11 @@ class Reads:
 
 def later(services: Services, *, seconds: float = SETTLED_AFTER + 1, directory: Any = None, **changes: Any) -> Services:
     """The same services with the contacts asked some time from now, or with other settings of theirs."""
-    settings = {"own_entry": False, "shared_books": True, "page_size": services.settings.page_size} | changes
+    settings = {
+        "own_entry": False,
+        "books": ("directory", "shared"),
+        "page_size": services.settings.page_size,
+    } | changes
     contacts = Contacts(
         directory or services.directory,
         services.renderer.fingerprint,

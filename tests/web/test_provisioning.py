@@ -43,6 +43,9 @@ def test_account_has_its_nodes_in_order(client: FlaskClient, people: People) -> 
         "networkId": "acme",
         "userDisplayName": "Anna Ä",
         "host": "sip.acme.example.com:5061",
+        "extProvUrl": nodes["extProvUrl"],
+        "extProvMethod": "GET",
+        "extProvInterval": nodes["extProvInterval"],
     }
     assert list(nodes)[:5] == ["title", "username", "password", "cloud_username", "cloud_password"]
 

@@ -40,7 +40,7 @@ class BookWrites(Writes):
             "color": book.color,
             "everyone": everyone,
             # Rows of removed books are used again, also after a backup was restored: the time tells them apart.
-            "epoch": max(book.epoch, self.now // 1_000_000),
+            "epoch": max(book.epoch, self.now),
             "modified": self.now,
         }
         row = self.connection.execute(insert(books).values(values).returning(books.c.id)).scalar_one()

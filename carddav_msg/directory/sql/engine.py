@@ -115,4 +115,6 @@ def unavailable(cause: BaseException | None) -> Unavailable:
     """The error for an error of the driver; one that is worth another try is a `Conflict`."""
     if getattr(cause, "sqlstate", None) in _RETRYABLE:
         return Conflict("The database found a conflict with another change.", retry_after=1)
+    if getattr(cause, "sqlite_errorname", "") == "SQLITE_NOTADB":
+        return Unavailable("The file that database_url names is no SQLite database.")
     return Unavailable(f"The database can't answer now ({type(cause).__name__}).")

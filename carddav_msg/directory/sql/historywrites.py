@@ -84,8 +84,7 @@ class HistoryWrites(Writes):
 
     def new_epochs(self) -> int:
         # The time is later than any epoch of the lost days, unless the clock stands still.
-        now = self.now // 1_000_000
-        later = case((books.c.epoch < now, now), else_=books.c.epoch + 1)
+        later = case((books.c.epoch < self.now, self.now), else_=books.c.epoch + 1)
         return self.connection.execute(update(books).values(epoch=later)).rowcount
 
     def _by(self) -> dict[str, Any]:

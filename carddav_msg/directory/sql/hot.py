@@ -40,6 +40,7 @@ class SqlHotReads:
     _search: Statement
     _fragments: Statement
     _home: Statement
+    _known_place: Statement
     _photo: Statement
     _selected: Statement
     _named: Statement
@@ -91,7 +92,8 @@ class SqlHotReads:
             password_hash=row[8] or "",
             grants=_grants(row[9]) if row[9] else (),
             device_revoked=bool(row[10]),
-            book=_book(row[11:]) if row[11] is not None else None,
+            credentials_in_query=row[11],
+            book=_book(row[12:]) if row[12] is not None else None,
         )
 
     def listing(self, book: int, after: int, limit: int) -> list[Entry]:
@@ -120,6 +122,9 @@ class SqlHotReads:
 
     def home(self, user: int) -> list[Book]:
         return [_book(row[1:]) for row in self._run(self._home, user=user)]
+
+    def known_place(self, user: int, place: str, since: int) -> bool:
+        return bool(self._run(self._known_place, user=user, place=place, since=since))
 
     def photo(self, digest: str) -> tuple[str, bytes] | None:
         rows = self._run(self._photo, digest=digest)

@@ -19,14 +19,15 @@ from carddav_msg.directory.sql.schema import (
     network_domains,
     networks,
     photos,
+    users,
 )
-from carddav_msg.directory.sql.writes import Writes
+from carddav_msg.directory.sql.signinwrites import SignInWrites
 from carddav_msg.domain.identifiers import fold
 from carddav_msg.domain.network import Network
 from carddav_msg.errors import AlreadyExists, NotFound
 
 
-class NetworkWrites(Writes):
+class NetworkWrites(SignInWrites):
     """Networks with their domains, Cloud IDs and old names."""
 
     def lock_network(self, network: int, *, exclusive: bool) -> Network:
@@ -55,6 +56,7 @@ class NetworkWrites(Writes):
         self._upsert(network_aliases, [{"alias_key": fold(network_id), "network": network}])
 
     def remove_network(self, network: int) -> None:
+        self._remember_removed(users.c.network == network)
         self.connection.execute(delete(grants).where(grants.c.scope == network))
         self.connection.execute(delete(networks).where(networks.c.id == network))
 

@@ -28,7 +28,8 @@ class ObservationWrites(Writes):
         """
         insert: Any = (postgresql if self._locks_rows else sqlite).insert(observations)
         new = insert.excluded
-        changes = {name: new[name] for name in observations.c.keys() if name not in (*_KEY, "book", "seq")}
+        names = [column.name for column in observations.columns if column.name not in (*_KEY, "book", "seq")]
+        changes = {name: new[name] for name in names}
         for name in ("book", "seq"):
             changes[name] = case((new.book == 0, observations.c[name]), else_=new[name])
         statement = insert.on_conflict_do_update(index_elements=list(_KEY), set_=changes)

@@ -18,6 +18,7 @@ from carddav_msg.directory.rows import (
     DirectoryBook,
     GrantRow,
     Retention,
+    SeenCard,
     SharedBook,
     UserWithSecrets,
 )
@@ -25,6 +26,7 @@ from carddav_msg.directory.sql import codec
 from carddav_msg.directory.sql.engine import Conflict, open_engines, translated
 from carddav_msg.directory.sql.hot import SqlHotReads
 from carddav_msg.directory.sql.migrate import schema_problem
+from carddav_msg.directory.sql.observing import read_observations
 from carddav_msg.directory.sql.schema import (
     audit,
     book_members,
@@ -42,11 +44,13 @@ from carddav_msg.directory.sql.schema import (
     user_aliases,
     users,
 )
+from carddav_msg.directory.sql.signinreads import SqlSignInReads
 from carddav_msg.directory.sql.writer import SqlTransaction
 from carddav_msg.directory.sql.writestatements import WriteStatements
 from carddav_msg.domain.audit import SERVER, Actor, AuditEntry, CardVersion
 from carddav_msg.domain.identifiers import fold
 from carddav_msg.domain.network import Network
+from carddav_msg.domain.observations import Observation
 from carddav_msg.domain.user import User
 from carddav_msg.errors import Unavailable
 
@@ -56,7 +60,7 @@ _LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 """What `lower` of both databases does, with the collation that our columns have."""
 
 
-class SqlDirectory(SqlHotReads):
+class SqlDirectory(SqlSignInReads, SqlHotReads):
     """The directory on a SQL database. Opening connects to nothing; threads share one object, processes don't."""
 
     def __init__(self, url: str, retention: Retention) -> None:
@@ -124,6 +128,23 @@ class SqlDirectory(SqlHotReads):
         with self._reading() as connection:
             row = connection.execute(query).first()
         return codec.user_of(row) if row else None
+
+    def is_named(self, user: int, network_id: str, name: str) -> bool:
+        network_key, user_key = fold(network_id), fold(name)
+        there = users.join(networks, networks.c.id == users.c.network)
+        once = select(network_aliases.c.network).where(network_aliases.c.alias_key == network_key)
+        before = select(user_aliases.c.user).where(user_aliases.c.alias_key == user_key)
+        query = (
+            select(users.c.id)
+            .select_from(there)
+            .where(
+                users.c.id == user,
+                or_(networks.c.network_key == network_key, networks.c.id.in_(once)),
+                or_(users.c.cloud_username_key == user_key, users.c.id.in_(before)),
+            )
+        )
+        with self._reading() as connection:
+            return connection.execute(query).first() is not None
 
     def users(self, network: int, after: str, limit: int) -> list[User]:
         query = (
@@ -242,6 +263,16 @@ class SqlDirectory(SqlHotReads):
         with self._reading() as connection:
             rows = connection.execute(query.order_by(card_versions.c.at.desc(), card_versions.c.id.desc()).limit(limit))
             return [codec.version_of(row) for row in rows]
+
+    def observations(self, user: int, since: int) -> list[Observation]:
+        with self._reading() as connection:
+            return read_observations(connection, user, since)
+
+    def card_of(self, book: int, user: int) -> SeenCard | None:
+        query = select(cards.c.seq, cards.c.text, cards.c.fragment).where(cards.c.book == book, cards.c.user == user)
+        with self._reading() as connection:
+            row = connection.execute(query).first()
+        return SeenCard(*row) if row else None
 
     def ready(self) -> str:
         try:

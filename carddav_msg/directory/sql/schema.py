@@ -69,6 +69,9 @@ networks = Table(
     _flag("auto_link"),
     _flag("link_extensions"),
     _flag("omit_network_id"),
+    _flag("contacts_nodes"),
+    _text("refresh_denied", "error"),
+    _text("credentials_in_query", "warn"),
     _text("account", "{}"),
     _text("source_name"),
     _text("source_owned", "[]"),  # JSON: fields that an import feeds, so that clients can't edit them
@@ -157,7 +160,55 @@ devices = Table(
     _number("first_seen"),
     _number("last_seen"),
     _flag("revoked"),
+    _number("session_epoch"),  # that of the newest credential, and the key that made it
+    _text("key_id"),
     PrimaryKeyConstraint("user", "device"),
+)
+
+known_places = Table(
+    "known_places",
+    metadata,
+    _of("user", "users"),
+    Column("place", Text, nullable=False),  # a range of addresses: /24, of IPv6 /64
+    _number("last_seen"),
+    PrimaryKeyConstraint("user", "place"),
+)
+
+codes = Table(
+    "codes",
+    metadata,
+    Column("id", Row, primary_key=True),
+    _of("user", "users"),
+    _text("digest"),
+    _number("session_epoch"),  # it ends with the session that it was made in
+    _number("made"),
+    _number("expires"),
+    _number("first_used"),
+    _flag("revoked"),
+    UniqueConstraint("digest"),
+    Index(None, "user"),
+)
+
+former_users = Table(
+    "former_users",
+    metadata,
+    Column("user_key", Text, nullable=False),
+    Column("user", Row, nullable=False),  # the row that was, which a new user may have by now
+    Column("session_epoch", BigInteger, nullable=False),
+    _text("refresh_denied"),
+    _number("removed"),
+    PrimaryKeyConstraint("user_key", "user", "session_epoch"),
+    Index(None, "removed"),
+)
+
+cleared_nodes = Table(
+    "cleared_nodes",
+    metadata,
+    _of("network", "networks"),
+    Column("user", Row, nullable=False),  # 0 = the network's
+    Column("name", Text, nullable=False),
+    _number("since"),
+    PrimaryKeyConstraint("network", "user", "name"),
 )
 
 observations = Table(

@@ -33,6 +33,7 @@ from carddav_msg.directory.sql.schema import (
     credentials,
     devices,
     grants,
+    known_places,
     network_cloud_ids,
     network_domains,
     networks,
@@ -99,6 +100,11 @@ def statements(sqlite: bool) -> dict[str, Select[Any] | CompoundSelect[Any]]:
         .order_by(cards.c.seq)
         .limit(page),
         "home": _home_statement(),
+        "known_place": select(known_places.c.last_seen).where(
+            known_places.c.user == bindparam("user"),
+            known_places.c.place == bindparam("place"),
+            known_places.c.last_seen >= bindparam("since"),
+        ),
         "photo": select(photos.c.media_type, photos.c.body).where(photos.c.digest == bindparam("digest")),
         "selected": union_all(
             select(literal_column("0"), network_cloud_ids.c.network).where(
@@ -210,6 +216,7 @@ def _door_statement(concatenate: Callable[..., ColumnElement[Any]], *, granted: 
             credentials.c.password_hash,
             roles,
             devices.c.revoked,
+            networks.c.credentials_in_query,
             *book,
         )
         .select_from(source)

@@ -10,8 +10,8 @@ from sqlalchemy import Row, bindparam, delete, insert, or_, select, tuple_, upda
 
 from carddav_msg.directory.rows import Credentials
 from carddav_msg.directory.sql import codec
-from carddav_msg.directory.sql.schema import books, credentials, devices, grants, user_aliases, user_keys, users
-from carddav_msg.directory.sql.writes import Writes
+from carddav_msg.directory.sql.schema import books, cleared_nodes, credentials, grants, user_aliases, user_keys, users
+from carddav_msg.directory.sql.signinwrites import SignInWrites
 from carddav_msg.domain.identifiers import fold
 from carddav_msg.domain.matchkeys import MatchKey
 from carddav_msg.domain.user import User
@@ -19,7 +19,7 @@ from carddav_msg.domain.user import User
 _ALL_NETWORKS = 0
 
 
-class UserWrites(Writes):
+class UserWrites(SignInWrites):
     """Users of one directory; callers hold the lock of the users' network."""
 
     def add_users(self, new: Sequence[User]) -> list[User]:
@@ -42,6 +42,8 @@ class UserWrites(Writes):
         self._upsert(user_aliases, [row])
 
     def remove_user(self, user: int) -> None:
+        self._remember_removed(users.c.id == user)
+        self.connection.execute(delete(cleared_nodes).where(cleared_nodes.c.user == user))
         self.connection.execute(delete(books).where(books.c.owner == user))
         self.connection.execute(delete(users).where(users.c.id == user))
 
@@ -137,13 +139,6 @@ class UserWrites(Writes):
         return set(
             self.connection.scalars(select(grants.c.user).where(grants.c.role == "admin", grants.c.scope == network))
         )
-
-    def seen_device(self, user: int, device: str) -> None:
-        where = (devices.c.user == user, devices.c.device == device)
-        changed = self.connection.execute(update(devices).where(*where).values(last_seen=self.now)).rowcount
-        if not changed:
-            values = {"user": user, "device": device, "first_seen": self.now, "last_seen": self.now, "revoked": False}
-            self.connection.execute(insert(devices).values(values))
 
     def save_user_keys(self, keys: Sequence[tuple[User, Iterable[MatchKey]]]) -> set[MatchKey]:
         touched: set[MatchKey] = set()

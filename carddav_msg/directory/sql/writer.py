@@ -7,9 +7,12 @@ from carddav_msg.directory.sql.cardwrites import CardWrites
 from carddav_msg.directory.sql.historywrites import HistoryWrites
 from carddav_msg.directory.sql.networkwrites import NetworkWrites
 from carddav_msg.directory.sql.observing import ObservationWrites
+from carddav_msg.directory.sql.placewrites import PlaceWrites
 from carddav_msg.directory.sql.stagingwrites import StagingWrites
 from carddav_msg.directory.sql.userwrites import UserWrites
 
 
-class SqlTransaction(NetworkWrites, UserWrites, BookWrites, CardWrites, HistoryWrites, StagingWrites):
+class SqlTransaction(
+    NetworkWrites, UserWrites, BookWrites, CardWrites, HistoryWrites, ObservationWrites, PlaceWrites, StagingWrites
+):
     """One transaction over one connection; `now` is the same for all it writes."""

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 from carddav_msg.directory.port import Directory, Transaction
 from carddav_msg.directory.rows import DirectoryBook, SharedBook
 from carddav_msg.domain.access import DIRECTORY_SLUG, PERSONAL_SLUG, Book, BookKind
 from carddav_msg.domain.identifiers import parse_slug
+from carddav_msg.domain.network import Network
 from carddav_msg.domain.user import parse_text
 from carddav_msg.errors import AlreadyExists, InvalidValue, NotFound
+from carddav_msg.publishing.auditing import Values, entry
 from carddav_msg.services.administration.lookup import network_named, user_named
 
 ACCESS = ("read", "write")
+ALLOWED_AT_MOST = 7 * 24 * 3600
 
 
 class SharedBooks:
@@ -62,8 +66,11 @@ class SharedBooks:
         access = _access(everyone)
 
         def work(transaction: Transaction) -> Book:
-            transaction.lock_network(network.id, exclusive=True)
-            return transaction.add_book(book, everyone=access)
+            locked = transaction.lock_network(network.id, exclusive=True)
+            stored = transaction.add_book(book, everyone=access)
+            after = {"title": book.display_name, "everyone": access}
+            transaction.record([entry(locked, "book added", _subject(locked, slug), after=after)])
+            return stored
 
         return self._directory.transact(work)
 
@@ -84,7 +91,9 @@ class SharedBooks:
             description=found.description,
         )
         everyone = _access(access)
-        self._locked(found, lambda transaction: transaction.save_book(book, everyone=everyone))
+        before, after = {"everyone": found.everyone}, {"everyone": everyone}
+        action = "book shared" if everyone else "book unshared"
+        self._locked(found, action, before, after, lambda transaction: transaction.save_book(book, everyone=everyone))
 
     def share(self, network_id: str, slug: str, name: str, access: str) -> str:
         """What one user of the network may do with the book; `""` takes the user off the members.
@@ -97,21 +106,52 @@ class SharedBooks:
         if not access and user.cloud_username not in dict(found.members):
             raise NotFound(f"The user {user.cloud_username!r} is not a member of the book {slug!r}.")
         member = _access(access)
-        self._locked(found, lambda transaction: transaction.save_member(found.book, user.id, member))
+        before = {user.cloud_username: dict(found.members).get(user.cloud_username, "")}
+        after = {user.cloud_username: member}
+        self._locked(
+            found,
+            "book shared" if member else "book unshared",
+            before,
+            after,
+            lambda transaction: transaction.save_member(found.book, user.id, member),
+        )
         return user.cloud_username
+
+    def allow_deletions(self, network_id: str, slug: str, seconds: int) -> int:
+        """Lets the mass-deletion guard pass everything in a book for a while; returns until when, microseconds UTC."""
+        if not 0 < seconds <= ALLOWED_AT_MOST:
+            raise InvalidValue("for", f"is not between a second and {ALLOWED_AT_MOST // 86400} days.")
+        found = self.find(network_id, slug)
+        until = time.time_ns() // 1000 + seconds * 1_000_000
+        self._locked(
+            found,
+            "mass deletion allowed",
+            {},
+            {"seconds": seconds},
+            lambda transaction: transaction.allow_deletions(found.book, until),
+        )
+        return until
 
     def remove(self, network_id: str, slug: str) -> SharedBook:
         """Removes a shared book with its cards; returns what it was."""
         found = self.find(network_id, slug)
-        self._locked(found, lambda transaction: transaction.remove_book(found.book))
+        before = {"title": found.display_name, "everyone": found.everyone, "cards": found.cards}
+        self._locked(found, "book removed", before, {}, lambda transaction: transaction.remove_book(found.book))
         return found
 
-    def _locked(self, book: SharedBook, work: Callable[[Transaction], None]) -> None:
+    def _locked(
+        self, book: SharedBook, action: str, before: Values, after: Values, work: Callable[[Transaction], None]
+    ) -> None:
         def locked(transaction: Transaction) -> None:
-            transaction.lock_network(book.network, exclusive=True)
+            network = transaction.lock_network(book.network, exclusive=True)
             work(transaction)
+            transaction.record([entry(network, action, _subject(network, book.slug), before, after)])
 
         self._directory.transact(locked)
+
+
+def _subject(network: Network, slug: str) -> str:
+    return f"book {network.network_id}/{slug}"
 
 
 def _access(text: str) -> str:

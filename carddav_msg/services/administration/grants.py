@@ -6,6 +6,7 @@ from carddav_msg.directory.port import Directory, Transaction
 from carddav_msg.directory.rows import GrantRow
 from carddav_msg.domain.user import ROLES
 from carddav_msg.errors import AlreadyExists, InvalidValue, NotFound
+from carddav_msg.publishing.auditing import grant_entry
 from carddav_msg.services.administration.lookup import network_named, user_named
 
 ALL_NETWORKS = "*"
@@ -48,7 +49,10 @@ class Grants:
             # By rows, so that two grants across the same two networks can't wait for each other.
             for locked in sorted({network.id, row or network.id}):
                 transaction.lock_network(locked, exclusive=True)
-            return (transaction.save_grant if give else transaction.remove_grant)(user.id, role, row)
+            done = (transaction.save_grant if give else transaction.remove_grant)(user.id, role, row)
+            if done:
+                transaction.record([grant_entry(network, user, role, scoped, given=give)])
+            return done
 
         return grant, self._directory.transact(work)
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from carddav_msg.directory.port import Directory
+from carddav_msg.directory.rows import DirectoryBook
+from carddav_msg.domain.identifiers import fold
 from carddav_msg.domain.network import Network
 from carddav_msg.domain.user import User
 from carddav_msg.errors import NotFound
@@ -25,3 +29,14 @@ def user_named(directory: Directory, network: Network, name: str) -> User:
             f"`carddav-msg user list {network.network_id}` shows those there are."
         )
     return user
+
+
+def view_named(views: Iterable[DirectoryBook], network: Network, name: str) -> DirectoryBook:
+    """The view of a network with a name, without regard to case."""
+    found = next((view for view in views if fold(view.name) == fold(name)), None)
+    if found is None:
+        raise NotFound(
+            f"There is no view {name!r} of the network {network.network_id!r}; "
+            f"`carddav-msg view list {network.network_id}` shows those there are."
+        )
+    return found

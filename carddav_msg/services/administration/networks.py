@@ -14,7 +14,7 @@ from carddav_msg.domain.identifiers import (
     parse_sip_host,
 )
 from carddav_msg.domain.network import Network, effective_id
-from carddav_msg.domain.user import parse_text
+from carddav_msg.domain.user import parse_profile_field, parse_text
 from carddav_msg.errors import InvalidValue
 from carddav_msg.formats.elements import element_name
 from carddav_msg.publishing import networks as publishing
@@ -67,10 +67,7 @@ class Networks:
 
         def work(transaction: Transaction) -> Network:
             network = transaction.lock_network(row, exclusive=True)
-            if with_users:  # everything of theirs hangs on the network's row and nothing outside shows them
-                transaction.remove_network(network.id)
-            else:
-                publishing.remove_network(transaction, network)
+            publishing.remove_network(transaction, network, with_users=with_users)
             return network
 
         return self._directory.transact(work)
@@ -89,6 +86,8 @@ def checked(network: Network) -> Network:
         domains=_sorted(parse_host(domain) for domain in network.domains),
         cloud_ids=cloud_ids,
         country=parse_country(network.country),
+        source_name=parse_text(network.source_name, "source_name"),
+        source_owned=frozenset(parse_profile_field(name) for name in network.source_owned),
         account={_account_node(name): parse_text(value, name) for name, value in sorted(network.account.items())},
     )
 

@@ -13,9 +13,11 @@ from carddav_msg.domain.network import Network
 from carddav_msg.domain.user import Photo, User
 from carddav_msg.errors import AlreadyExists, NotFound
 from carddav_msg.publishing import users as publishing
+from carddav_msg.publishing.auditing import user_entry
 from carddav_msg.publishing.profiles import checked, parse_password, parse_photo
 from carddav_msg.publishing.renderer import Renderer
-from carddav_msg.services.administration.lookup import network_named, user_named
+from carddav_msg.publishing.views import changed_view
+from carddav_msg.services.administration.lookup import network_named, user_named, view_named
 
 _PAGE = 500
 
@@ -63,21 +65,25 @@ class Users:
         password: str | None = None,
         sip_password: str | None = None,
         photo: bytes | None = None,
+        view: str | None = None,
     ) -> User:
-        """Stores a new user of the network with its directory card; returns it with its row and UID."""
+        """Stores a new user of the network with its directory card; returns it with its row and UID.
+
+        `view` names the view that the user gets; None is the network's first one.
+        """
         row = network_named(self._directory, network_id).id
         hashed = None if password is None else self._passwords.hash(parse_password(password))
 
         def work(transaction: Transaction) -> User:
             network = transaction.lock_network(row, exclusive=True)
             new = _with_photo(transaction, replace(user, network=network.id), photo)
-            new = checked(new, network.country)
+            new = checked(_with_view(transaction, network, new, view), network.country)
             _refuse_external_id(transaction, new)
             (stored,) = publishing.add_users(transaction, self._renderer, network, [new])
             if hashed is not None:
-                transaction.save_password_hashes([(stored.id, hashed)], new_secret=True)
+                _save_password(transaction, network, stored, hashed)
             if sip_password is not None:
-                self._save_sip_password(transaction, stored, sip_password)
+                self._save_sip_password(transaction, network, stored, sip_password)
             return stored
 
         return self._directory.transact(work)
@@ -90,24 +96,28 @@ class Users:
         *,
         photo: bytes | None = None,
         sip_password: str | None = None,
+        view: str | None = None,
     ) -> User:
         """Applies `edit` to the user as it is now, with its cards in every book, and returns the new state.
 
         A new Cloud Username keeps the old one as an alias for logins and paths; disabling ends the user's sessions.
-        An empty `sip_password` removes it; None leaves it.
+        An empty `sip_password` removes it; None leaves it. `view` names another view of the directory for the user.
         """
 
         def work(transaction: Transaction, network: Network, old: User) -> User:
             new = checked(_with_photo(transaction, edit(old), photo), network.country)
+            if view is not None:
+                old = self._change_view(transaction, network, old, view)
+                new = replace(new, view=old.view)
             if new != old:
                 _refuse_external_id(transaction, new)
                 publishing.save_users(transaction, self._renderer, network, [new])
             if fold(new.cloud_username) != fold(old.cloud_username):
                 transaction.add_user_alias(new, old.cloud_username)
             if old.enabled and not new.enabled:
-                transaction.end_sessions([new.id])
+                _end_sessions(transaction, network, new)
             if sip_password is not None:
-                self._save_sip_password(transaction, new, sip_password)
+                self._save_sip_password(transaction, network, new, sip_password)
             return new
 
         return self._on_user(network_id, name, work)
@@ -117,9 +127,9 @@ class Users:
         hashed = "" if password is None else self._passwords.hash(parse_password(password))
 
         def work(transaction: Transaction, network: Network, user: User) -> User:
-            transaction.save_password_hashes([(user.id, hashed)], new_secret=True)
+            _save_password(transaction, network, user, hashed)
             if end_sessions:
-                transaction.end_sessions([user.id])
+                _end_sessions(transaction, network, user)
             return user
 
         return self._on_user(network_id, name, work)
@@ -145,11 +155,38 @@ class Users:
 
         return self._directory.transact(locked)
 
-    def _save_sip_password(self, transaction: Transaction, user: User, sip_password: str) -> None:
+    def _change_view(self, transaction: Transaction, network: Network, user: User, name: str) -> User:
+        """The user as stored with the view of that name."""
+        new = _with_view(transaction, network, user, name)
+        if new.view != user.view:
+            names = {view.book: view.name for view in transaction.directory_books(network.id)}
+            transaction.save_users([new])
+            changed_view(transaction, self._renderer, network, new, names.get(user.view, ""))
+        return new
+
+    def _save_sip_password(self, transaction: Transaction, network: Network, user: User, sip_password: str) -> None:
         sealed = None
         if sip_password:
             sealed = self._keyring.encrypt(parse_password(sip_password, "sip_password"), user.uid)
         transaction.save_sip_passwords([(user.id, sealed)])
+        action = "SIP password changed" if sip_password else "SIP password removed"
+        transaction.record([user_entry(network, user, action)])
+
+
+def _save_password(transaction: Transaction, network: Network, user: User, hashed: str) -> None:
+    transaction.save_password_hashes([(user.id, hashed)], new_secret=True)
+    transaction.record([user_entry(network, user, "password changed" if hashed else "password removed")])
+
+
+def _end_sessions(transaction: Transaction, network: Network, user: User) -> None:
+    transaction.end_sessions([user.id])
+    transaction.record([user_entry(network, user, "sessions ended")])
+
+
+def _with_view(transaction: Transaction, network: Network, user: User, name: str | None) -> User:
+    if name is None:
+        return user
+    return replace(user, view=view_named(transaction.directory_books(network.id), network, name).book)
 
 
 def _with_photo(transaction: Transaction, user: User, photo: bytes | None) -> User:

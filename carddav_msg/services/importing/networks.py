@@ -16,8 +16,8 @@ from carddav_msg.domain.identifiers import (
     parse_network_id,
     parse_sip_host,
 )
-from carddav_msg.domain.network import Network, effective_id
-from carddav_msg.domain.user import parse_text
+from carddav_msg.domain.network import CREDENTIALS_IN_QUERY, REFRESH_DENIED, Network, effective_id
+from carddav_msg.domain.user import parse_profile_field, parse_text
 from carddav_msg.errors import AlreadyExists, InvalidValue
 from carddav_msg.publishing.networks import add_network, save_network
 from carddav_msg.publishing.renderer import Renderer
@@ -37,6 +37,14 @@ def _flag(name: str) -> Callable[[str], bool | None]:
     return lambda cell: parse_flag(cell, name)
 
 
+def _choice(cell: str, name: str, choices: tuple[str, ...]) -> str | None:
+    """One of a few words; an empty cell says nothing."""
+    word = cell.strip().lower()
+    if word and word not in choices:
+        raise InvalidValue(name, f"is none of {', '.join(choices)}.")
+    return word or None
+
+
 COLUMNS: Final[dict[str, Callable[[str], Any]]] = {
     "network_id": parse_network_id,
     "name": lambda cell: parse_text(cell, "name"),
@@ -47,7 +55,13 @@ COLUMNS: Final[dict[str, Callable[[str], Any]]] = {
     "single_tenant": _flag("single_tenant"),
     "staff": _flag("staff"),
     "auto_link": _flag("auto_link"),
+    "link_extensions": _flag("link_extensions"),
     "omit_network_id": _flag("omit_network_id"),
+    "contacts_nodes": _flag("contacts_nodes"),
+    "refresh_denied": lambda cell: _choice(cell, "refresh_denied", REFRESH_DENIED),
+    "credentials_in_query": lambda cell: _choice(cell, "credentials_in_query", CREDENTIALS_IN_QUERY),
+    "source_name": lambda cell: parse_text(cell, "source_name"),
+    "source_owned": lambda cell: frozenset(_list(parse_profile_field)(cell)),
 }
 """Column → how its cell is read; each is a field of the network. None means "says nothing"."""
 REQUIRED: Final = ("network_id",)
@@ -211,4 +225,4 @@ def _shown(network: Network, name: str) -> str:
     value = getattr(network, name)
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return "|".join(value) if isinstance(value, tuple) else str(value)
+    return "|".join(sorted(value)) if isinstance(value, (tuple, frozenset)) else str(value)

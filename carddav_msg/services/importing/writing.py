@@ -10,6 +10,7 @@ from carddav_msg.directory.port import Transaction
 from carddav_msg.domain.identifiers import fold
 from carddav_msg.domain.network import Network
 from carddav_msg.domain.user import User
+from carddav_msg.publishing.auditing import grant_entry, user_entry
 from carddav_msg.publishing.renderer import Renderer
 from carddav_msg.publishing.users import add_users, save_users
 from carddav_msg.services.importing.matching import Plan, pages, plans, set_aside, still_there
@@ -33,6 +34,7 @@ def write(transaction: Transaction, renderer: Renderer, run: Run) -> Counter[str
         gone = [replace(user, enabled=False) for user in missing if user.network == row]
         save_users(transaction, renderer, network, gone)
         transaction.end_sessions([user.id for user in gone])
+        transaction.record([user_entry(network, user, "sessions ended") for user in gone])
     counts["disabled"] = len(missing)
     return counts
 
@@ -44,30 +46,34 @@ def _write_page(transaction: Transaction, renderer: Renderer, network: Network, 
     save_users(transaction, renderer, network, [plan.new for plan in changed])
     stored = add_users(transaction, renderer, network, [plan.new for plan in new])
     for plan in changed:
-        _follow_up(transaction, plan)
+        _follow_up(transaction, network, plan)
     rows = {plan.row.line: user for plan, user in zip(new, stored, strict=True)}
-    _write_secrets(transaction, [(rows.get(plan.row.line, plan.new), plan) for plan in some])
+    _write_secrets(transaction, network, [(rows.get(plan.row.line, plan.new), plan) for plan in some])
 
 
-def _follow_up(transaction: Transaction, plan: Plan) -> None:
+def _follow_up(transaction: Transaction, network: Network, plan: Plan) -> None:
     """What a rename and a disable bring with them."""
     assert plan.old is not None
     if fold(plan.old.cloud_username) != fold(plan.new.cloud_username):
         transaction.add_user_alias(plan.new, plan.old.cloud_username)
     if plan.old.enabled and not plan.new.enabled:
         transaction.end_sessions([plan.new.id])
+        transaction.record([user_entry(network, plan.new, "sessions ended")])
 
 
-def _write_secrets(transaction: Transaction, some: Sequence[tuple[User, Plan]]) -> None:
+def _write_secrets(transaction: Transaction, network: Network, some: Sequence[tuple[User, Plan]]) -> None:
     """Password hashes, SIP passwords and the admin grant."""
-    transaction.save_password_hashes(
-        [(user.id, plan.password_hash) for user, plan in some if plan.password_hash is not None], new_secret=True
-    )
-    transaction.save_sip_passwords(
-        [(user.id, plan.sip_password) for user, plan in some if plan.sip_password is not None]
-    )
+    hashes = [(user, plan.password_hash) for user, plan in some if plan.password_hash is not None]
+    transaction.save_password_hashes([(user.id, hashed) for user, hashed in hashes], new_secret=True)
+    sealed = [(user, plan.sip_password) for user, plan in some if plan.sip_password is not None]
+    transaction.save_sip_passwords([(user.id, secret) for user, secret in sealed])
+    entries = [
+        user_entry(network, user, "password changed" if hashed else "password removed") for user, hashed in hashes
+    ]
+    entries += [user_entry(network, user, f"SIP password {'changed' if s else 'removed'}") for user, s in sealed]
     for user, plan in some:
-        if plan.admin:
-            transaction.save_grant(user.id, "admin", user.network)
-        elif plan.admin is False:
-            transaction.remove_grant(user.id, "admin", user.network)
+        if plan.admin and transaction.save_grant(user.id, "admin", user.network):
+            entries.append(grant_entry(network, user, "admin", network, given=True))
+        elif plan.admin is False and transaction.remove_grant(user.id, "admin", user.network):
+            entries.append(grant_entry(network, user, "admin", network, given=False))
+    transaction.record(entries)

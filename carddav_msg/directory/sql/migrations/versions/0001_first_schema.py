@@ -32,6 +32,16 @@ def upgrade() -> None:
     op.create_index(op.f("ix_audit_at"), "audit", ["at"], unique=False)
     op.create_index(op.f("ix_audit_network_at"), "audit", ["network", "at"], unique=False)
     op.create_table(
+        "former_users",
+        sa.Column("user_key", TEXT, nullable=False),
+        sa.Column("user", ROW, nullable=False),
+        sa.Column("session_epoch", sa.BigInteger(), nullable=False),
+        sa.Column("refresh_denied", TEXT, server_default="", nullable=False),
+        sa.Column("removed", sa.BigInteger(), server_default="0", nullable=False),
+        sa.PrimaryKeyConstraint("user_key", "user", "session_epoch", name=op.f("pk_former_users")),
+    )
+    op.create_index(op.f("ix_former_users_removed"), "former_users", ["removed"], unique=False)
+    op.create_table(
         "keys",
         sa.Column("key_id", TEXT, nullable=False),
         sa.Column("purpose", TEXT, nullable=False),
@@ -60,6 +70,9 @@ def upgrade() -> None:
         sa.Column("auto_link", sa.Boolean(), nullable=False),
         sa.Column("link_extensions", sa.Boolean(), nullable=False),
         sa.Column("omit_network_id", sa.Boolean(), nullable=False),
+        sa.Column("contacts_nodes", sa.Boolean(), nullable=False),
+        sa.Column("refresh_denied", TEXT, server_default="error", nullable=False),
+        sa.Column("credentials_in_query", TEXT, server_default="warn", nullable=False),
         sa.Column("account", TEXT, server_default="{}", nullable=False),
         sa.Column("source_name", TEXT, server_default="", nullable=False),
         sa.Column("source_owned", TEXT, server_default="[]", nullable=False),
@@ -116,6 +129,17 @@ def upgrade() -> None:
         sa.UniqueConstraint("network", "slug", "owner", "view", name=op.f("uq_books_network_slug_owner_view")),
     )
     op.create_index(op.f("ix_books_owner"), "books", ["owner"], unique=False)
+    op.create_table(
+        "cleared_nodes",
+        sa.Column("network", ROW, nullable=False),
+        sa.Column("user", ROW, nullable=False),
+        sa.Column("name", TEXT, nullable=False),
+        sa.Column("since", sa.BigInteger(), server_default="0", nullable=False),
+        sa.ForeignKeyConstraint(
+            ["network"], ["networks.id"], name=op.f("fk_cleared_nodes_network"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("network", "user", "name", name=op.f("pk_cleared_nodes")),
+    )
     op.create_table(
         "network_aliases",
         sa.Column("alias_key", TEXT, nullable=False),
@@ -222,6 +246,21 @@ def upgrade() -> None:
     op.create_index("ix_cards_changes", "cards", ["book", "seq", "href", "etag"], unique=False)
     op.create_index(op.f("ix_cards_user"), "cards", ["user"], unique=False)
     op.create_table(
+        "codes",
+        sa.Column("id", ROW, nullable=False),
+        sa.Column("user", ROW, nullable=False),
+        sa.Column("digest", TEXT, server_default="", nullable=False),
+        sa.Column("session_epoch", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("made", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("expires", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("first_used", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("revoked", sa.Boolean(), nullable=False),
+        sa.ForeignKeyConstraint(["user"], ["users.id"], name=op.f("fk_codes_user"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_codes")),
+        sa.UniqueConstraint("digest", name=op.f("uq_codes_digest")),
+    )
+    op.create_index(op.f("ix_codes_user"), "codes", ["user"], unique=False)
+    op.create_table(
         "credentials",
         sa.Column("user", ROW, autoincrement=False, nullable=False),
         sa.Column("password_hash", TEXT, server_default="", nullable=False),
@@ -237,6 +276,8 @@ def upgrade() -> None:
         sa.Column("first_seen", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("last_seen", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("revoked", sa.Boolean(), nullable=False),
+        sa.Column("session_epoch", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("key_id", TEXT, server_default="", nullable=False),
         sa.ForeignKeyConstraint(["user"], ["users.id"], name=op.f("fk_devices_user"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("user", "device", name=op.f("pk_devices")),
     )
@@ -249,6 +290,33 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("user", "role", "scope", name=op.f("pk_grants")),
     )
     op.create_index(op.f("ix_grants_scope"), "grants", ["scope"], unique=False)
+    op.create_table(
+        "known_places",
+        sa.Column("user", ROW, nullable=False),
+        sa.Column("place", TEXT, nullable=False),
+        sa.Column("last_seen", sa.BigInteger(), server_default="0", nullable=False),
+        sa.ForeignKeyConstraint(["user"], ["users.id"], name=op.f("fk_known_places_user"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("user", "place", name=op.f("pk_known_places")),
+    )
+    op.create_table(
+        "observations",
+        sa.Column("user", ROW, nullable=False),
+        sa.Column("face", TEXT, nullable=False),
+        sa.Column("outcome", TEXT, nullable=False),
+        sa.Column("at", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("reason", TEXT, server_default="", nullable=False),
+        sa.Column("agent", TEXT, server_default="", nullable=False),
+        sa.Column("login", TEXT, server_default="", nullable=False),
+        sa.Column("matched", TEXT, server_default="", nullable=False),
+        sa.Column("device", TEXT, server_default="", nullable=False),
+        sa.Column("cloud_id", TEXT, server_default="", nullable=False),
+        sa.Column("network_id", TEXT, server_default="", nullable=False),
+        sa.Column("book", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("seq", sa.BigInteger(), server_default="0", nullable=False),
+        sa.ForeignKeyConstraint(["user"], ["users.id"], name=op.f("fk_observations_user"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("user", "face", "outcome", name=op.f("pk_observations")),
+    )
+    op.create_index(op.f("ix_observations_at"), "observations", ["at"], unique=False)
     op.create_table(
         "tombstones",
         sa.Column("book", ROW, nullable=False),

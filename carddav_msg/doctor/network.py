@@ -1,0 +1,194 @@
+"""One network: the flows, provisioning, contacts and CardDAV with a user, then the promise for every user."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from carddav_msg.doctor import carddav
+from carddav_msg.doctor.findings import Finding, bad, good
+from carddav_msg.domain.network import Network
+from carddav_msg.formats.portal import portal
+from carddav_msg.formats.vcard.identity import IdentityNames
+from carddav_msg.probe.flows import Account, Flow, Phone, Refused, Typed, send, sign_in
+from carddav_msg.probe.transport import Ask, Call
+from carddav_msg.services.probing import Probe
+
+Pair = tuple[str, str]
+_AVATARS: Final = 3
+_NAMED: Final = 20
+_AMBIGUOUS: Final = "Give the network a Cloud ID of its own, or a SIP host: carddav-msg network set"
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Where and how is asked: the address, the transport, and what identity properties are called."""
+
+    url: str
+    ask: Ask
+    names: IdentityNames
+
+    def phone(self, network: Network, probe: Probe, *, signed_in: bool = True) -> Phone:
+        """The phone of a user: with an account already, or about to sign in by the Cloud Username."""
+        cloud_id = network.cloud_ids[0] if network.cloud_ids else ""
+        typed = Typed(probe.user.cloud_username, probe.credential, cloud_id)
+        phone = Phone(typed, portal(self.url, network.cloud_ids), self.ask)
+        if signed_in:
+            phone.account = Account(
+                {"cloud_login": probe.login, "cloud_password": probe.credential, "host": network.sip_host}
+            )
+        return phone
+
+
+def examine(site: Site, network: Network, probes: Sequence[Probe]) -> Iterator[Finding]:
+    """What one user with messaging meets; `probes` are the first users of the network."""
+    probe = next((p for p in probes if p.user.enabled and p.user.messaging), None)
+    if probe is None:
+        yield bad("users", "Nobody in the network may sign in to chat.", "carddav-msg user add, or --messaging")
+        return
+    for flow in Flow:
+        result = sign_in(site.phone(network, probe, signed_in=flow is Flow.SKIPPED), flow)
+        if flow is Flow.SKIPPED and result.problem:
+            result = sign_in(site.phone(network, probe, signed_in=False), flow)
+        check = f"flow: {flow}"
+        if result.problem:
+            yield bad(check, f"{probe.login}: {result.problem}", _AMBIGUOUS)
+        else:
+            yield good(check, f"{probe.login}: a token would be issued, {len(result.numbers)} numbers.")
+    phone = site.phone(network, probe)
+    yield _provisioning(phone, site.url)
+    yield from _contacts(phone, site.url)
+    yield from carddav.examine(phone, site.url)
+
+
+def promise(site: Site, network: Network, probes: Sequence[Probe], advance: Callable[[int], None]) -> Iterator[Finding]:
+    """The pair in contacts, vCard and account, and External Authentication, for every user of a network."""
+    shown = [_Seen(site, network, probes, view) for view in sorted({probe.user.view for probe in probes})]
+    wrong: list[str] = []
+    for probe in probes:
+        wrong += [f"{probe.login}: {problem}" for problem in _of_user(site, network, probe, shown)]
+        advance(1)
+    for problem in wrong[:_NAMED]:
+        yield bad("promise", problem, "carddav-msg rebuild; carddav-msg why says more")
+    if len(wrong) > _NAMED:
+        yield bad("promise", f"… and {len(wrong) - _NAMED} more.", "Mend these first")
+    if not wrong:
+        yield good("promise", f"Contacts, cards, accounts and sign-in agree for {len(probes):,} users.")
+
+
+class _Seen:
+    """What the users of one view see: user row → pair in the contacts, UID → pair in the cards."""
+
+    def __init__(self, site: Site, network: Network, probes: Sequence[Probe], view: int) -> None:
+        self.contacts: dict[str, Pair | None] = {}
+        self.cards: dict[str, Pair | None] = {}
+        self.problems: list[str] = []
+        viewers = [p for p in probes if p.user.view == view and p.user.enabled][:2]
+        # A user's own entry is left out of the contacts, so a second user is asked for the first one's.
+        for viewer in viewers:
+            reply = site.phone(network, viewer).contacts()
+            if reply.status != 200:
+                self.problems.append(f"/contacts: {reply.status}")
+                return
+            for contact in json.loads(reply.body)["contacts"]:
+                self.contacts[contact["contactId"]] = _pair(contact.get("cloudUsername"), contact.get("networkId"))
+        if viewers:
+            self._read_cards(site, site.phone(network, viewers[0]))
+
+    def _read_cards(self, site: Site, phone: Phone) -> None:
+        try:
+            _, book = carddav.discover(phone, site.url)
+            cards, _ = carddav.sync(phone, book)
+        except carddav.Broken as broken:
+            self.problems.append(str(broken))
+            return
+        for card in cards.values():
+            found = carddav.properties(card)
+            pair = _pair(found.get(site.names.cloud_username.upper()), found.get(site.names.network_id.upper()))
+            self.cards[found.get("UID", "")] = pair
+
+
+def _of_user(site: Site, network: Network, probe: Probe, shown: Sequence[_Seen]) -> Iterator[str]:
+    """What breaks the promise for one user."""
+    user = probe.user
+    phone = site.phone(network, probe)
+    try:
+        account = phone.refresh()
+    except Refused as refused:
+        if user.enabled:
+            yield f"provisioning refused: {refused}"
+        return
+    if not user.enabled:
+        yield "provisioning let a disabled user in"
+    cloud_id = network.cloud_ids[0] if network.cloud_ids else ""
+    pair: Pair = (account["cloud_username"], account["networkId"] or cloud_id)
+    expected = pair if user.messaging and user.enabled else None
+    for seen in shown:
+        contact, card = seen.contacts.get(str(user.id), expected), seen.cards.get(user.uid, expected)
+        if contact != expected:
+            yield f"contacts say {contact}, the account says {expected}"
+        if card != expected:
+            yield f"the card says {card}, the account says {expected}"
+        yield from seen.problems
+    yield from _signs_in(phone, account, allowed=expected is not None)
+
+
+def _signs_in(phone: Phone, account: Account, *, allowed: bool) -> Iterator[str]:
+    for login, secret in (("cloud_username", "cloud_password"), ("username", "password")):
+        if account[login] and account[secret]:
+            values = {"username": account[login], "password": account[secret], "host": account["host"]}
+            status = send(phone, phone.portal.authentication[0], values).status
+            if allowed != (200 <= status < 300):
+                yield f"External Authentication with {login} of the account: {status}"
+
+
+def _provisioning(phone: Phone, url: str) -> Finding:
+    try:
+        account = phone.refresh()
+    except Refused as refused:
+        return bad("provisioning", str(refused), "Look at the log: reason= says why")
+    again = account["extProvUrl"]
+    if again and not again.startswith(f"{url}/"):
+        fix = "Set public_url, or take the node away: carddav-msg network set --unset-node extProvUrl"
+        return bad("provisioning", f"extProvUrl is {again}, another server.", fix)
+    return good("provisioning", f"An account with {len(account.nodes)} nodes, refreshed with what it returned.")
+
+
+def _contacts(phone: Phone, url: str) -> Iterator[Finding]:
+    first = phone.contacts()
+    if first.status != 200 or first.media_type != "application/json":
+        yield bad("contacts", f"{first.status}, {first.media_type or 'no type'}.", "Look at the log: reason= says why")
+        return
+    contacts = json.loads(first.body)["contacts"]
+    again = phone.contacts(first.headers.get("etag", ""))
+    if again.status != 304:
+        yield bad(
+            "contacts",
+            f"{again.status} and not 304 while nothing changed.",
+            "Let the proxy pass ETag and If-None-Match on",
+        )
+    else:
+        yield good("contacts", f"{len(contacts)} contacts; 304 when asked again.")
+    yield _avatars(phone.ask, url, contacts)
+
+
+def _avatars(ask: Ask, url: str, contacts: Sequence[dict[str, str]]) -> Finding:
+    addresses = [contact["avatar"] for contact in contacts if contact.get("avatar")]
+    ours = [address for address in addresses if "/avatars/" in address]
+    if strange := [address for address in ours if not address.startswith(f"{url}/")]:
+        return bad("photos", f"A photo is at {strange[0]}, another server.", f'Set public_url = "{url}", then rebuild')
+    if plain := [address for address in addresses if not address.startswith(("https:", url))]:
+        return bad("photos", f"{plain[0]} is plain HTTP: apps may not load it.", "Give photos https addresses")
+    for address in ours[:_AVATARS]:
+        reply = ask(Call("GET", address))
+        if reply.status != 200 or not reply.media_type.startswith("image/"):
+            return bad("photos", f"{address}: {reply.status}, {reply.media_type}.", "Let the proxy pass /avatars/ on")
+    return good(
+        "photos", f"{len(addresses)} of {len(contacts)} contacts have one; {min(len(ours), _AVATARS)} were loaded."
+    )
+
+
+def _pair(cloud_username: str | None, network_id: str | None) -> Pair | None:
+    return (cloud_username, network_id) if cloud_username and network_id else None

@@ -1,0 +1,222 @@
+"""Throttling sign-in, before any password is hashed; all faces share it, as they share `Authentication`.
+
+Only failures count, and the same wrong secret for the same name counts once in a window: a phone with an old password,
+or a house full of them, guesses nothing. Sliding windows bound the failures of a user, of an address (IPv6: its /64)
+and of the pair. Who is known passes them all: a valid device credential never comes here, and who signed in from the
+same surroundings (/24, IPv6: /64) within `known_days` does not wait.
+"""
+
+from __future__ import annotations
+
+import hmac
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Final, NoReturn
+
+from carddav_msg import metrics
+from carddav_msg.directory.port import Directory
+from carddav_msg.domain.proxies import Sources, address_key, place_of
+from carddav_msg.errors import CarddavMsgError, Throttled
+from carddav_msg.services.counters import BoundedStorage, Counters, SharedCounters, Window
+
+log = logging.getLogger(__name__)
+refusals = logging.getLogger("carddav_msg.refusals")
+"""One line for each failure that counts, in a form that fail2ban reads (`docs/operations.md` has the expression)."""
+
+_DAY: Final = 24 * 3600
+_TURN: Final = 0.02
+_PATIENCE: Final = 5.0
+_LOGIN_LENGTH: Final = 80
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """At most so many failures in `window` seconds; `share` processes divide them when they can't count together."""
+
+    user: int
+    address: int
+    pair: int
+    window: int
+    share: int = 1
+
+    def of(self, name: str) -> int:
+        """The limit of a window in this process, at least one."""
+        return max(1, int(getattr(self, name)) // self.share)
+
+
+@dataclass(frozen=True, slots=True)
+class Try:
+    """One attempt to sign in: `user` is the row of who is meant, or 0, and then `name` is the name that was tried."""
+
+    user: int
+    name: str
+    login: str
+    face: str
+    address: str
+
+    @property
+    def key(self) -> str:
+        """Whose failures these are."""
+        return str(self.user) if self.user else f"nobody {self.name}"
+
+
+class Throttle:
+    """Says who has to wait, and remembers who failed. Threads share it; the counters may be shared by processes.
+
+    `unbounded` addresses have no window of their own: many people come from each (office NAT). Nor have `vouched` ones
+    (the SSO server); a success there says nothing about where a user's phone is, so it makes nobody known.
+    """
+
+    def __init__(
+        self,
+        directory: Directory,
+        limits: Limits,
+        key: bytes,
+        *,
+        unbounded: Sources,
+        vouched: Sources,
+        known_days: int,
+        size: int = 50_000,
+        redis_url: str = "",
+    ) -> None:
+        """`size` bounds the memory: of each kind at most so many windows, of secrets and places four times as many."""
+        self._directory = directory
+        self._limits = limits
+        self._key = key
+        self._unbounded = unbounded
+        self._vouched = vouched
+        self._known_days = known_days
+        self._wrong = BoundedStorage(size * 4)
+        self._places = BoundedStorage(size * 4)
+        self._counters = SharedCounters(Counters(BoundedStorage(size)), redis_url)
+
+    def is_at_home(self, user: int, address: str) -> bool:
+        """True when this process let the user in from these surroundings today; asks nothing of anybody."""
+        return self._places.get(f"{user} {place_of(address)}") > 0
+
+    def check(self, attempt: Try, secret: str) -> None:
+        """Throttled when a window is full and the user is not known there."""
+        full = [(wait, window.name) for window in self._windows(attempt) if (wait := self._room(window)[1])]
+        if full and not self._is_known(attempt):
+            self._refuse(attempt, secret, *max(full))
+
+    def knows_wrong(self, attempt: Try, secret: str, state: object) -> bool:
+        """True when this secret failed for this state of the user before, so that it need not be hashed again."""
+        return self._wrong.get(self._digest(attempt, secret, state)) > 0
+
+    @contextmanager
+    def trying(self, attempt: Try, secret: str) -> Iterator[None]:
+        """Around one verification. Where the tries that go on now may take the last places of a window, it waits its
+        turn: nobody gets more tries by sending them at once. Throttled when there is no place.
+        """
+        begun = self._turn(attempt, secret)
+        try:
+            yield
+        finally:
+            for window in begun:
+                self._counters.ask(lambda counters, window=window: counters.end(window))  # type: ignore[misc]
+
+    def failed(self, attempt: Try, secret: str, reason: str, state: object) -> None:
+        """The secret was wrong: counts, unless the same one has been counted in this window."""
+        self._wrong.incr(self._digest(attempt, secret, state), self._limits.window)
+        if self._is_news(attempt, secret):
+            for window in self._windows(attempt):
+                self._counters.ask(lambda counters, window=window: counters.add(window))  # type: ignore[misc]
+            self._tell(attempt, reason)
+
+    def let_in(self, user: int, address: str) -> None:
+        """The user signed in: from now on known in these surroundings. Written once a day, and not at any price."""
+        place = place_of(address)
+        if not self._known_days or not place or address in self._vouched:
+            return
+        if self._places.incr(f"{user} {place}", _DAY) > 1:
+            return
+        try:
+            if not self._directory.known_place(user, place, self._days_ago(1)):
+                keep_from = self._days_ago(self._known_days)
+                self._directory.transact(lambda transaction: transaction.save_place(user, place, keep_from))
+        except CarddavMsgError as error:
+            self._places.clear(f"{user} {place}")
+            log.warning("The surroundings of user %d were not noted as known: %s", user, error)
+
+    def _windows(self, attempt: Try) -> list[Window]:
+        limits, user, address = self._limits, attempt.key, address_key(attempt.address)
+        windows = [Window("user", user, limits.of("user"), limits.window)]
+        if address:
+            windows.append(Window("pair", f"{user} {address}", limits.of("pair"), limits.window))
+            if not self._is_unbounded(attempt.address):
+                windows.append(Window("address", address, limits.of("address"), limits.window))
+        return windows
+
+    def _turn(self, attempt: Try, secret: str) -> list[Window]:
+        """The windows in which the try has begun; none for who is known, where somebody else is in the way."""
+        windows = self._windows(attempt)
+        until = time.monotonic() + _PATIENCE
+        while True:
+            wait, name = self._begin(windows)
+            if not name:
+                return windows
+            if self._is_known(attempt):
+                return []
+            if wait or time.monotonic() > until:
+                self._refuse(attempt, secret, wait or 1, name)
+            time.sleep(_TURN)
+
+    def _begin(self, windows: list[Window]) -> tuple[int, str]:
+        """Begins a try in all windows, or in none and says which one is in the way, and for how many seconds; with 0
+        seconds it is only tries that go on.
+        """
+        going = [self._counters.ask(lambda counters, window=window: counters.begin(window)) for window in windows]  # type: ignore[misc]
+        for window, tries in zip(windows, going, strict=True):
+            # Asked after it was begun: of a try that ended before, the failure is counted by now.
+            left, wait = self._room(window)
+            if tries > left:
+                for begun in windows:
+                    self._counters.ask(lambda counters, window=begun: counters.end(window))  # type: ignore[misc]
+                return wait, window.name
+        return 0, ""
+
+    def _room(self, window: Window) -> tuple[int, int]:
+        return self._counters.ask(lambda counters: counters.room(window))
+
+    def _is_known(self, attempt: Try) -> bool:
+        """Also asked for nobody: a refusal takes the same time whoever is meant."""
+        if not self._known_days:
+            return False
+        place = place_of(attempt.address)
+        return bool(place) and self._directory.known_place(attempt.user, place, self._days_ago(self._known_days))
+
+    def _is_unbounded(self, address: str) -> bool:
+        return address in self._unbounded or address in self._vouched
+
+    def _refuse(self, attempt: Try, secret: str, wait: int, window: str) -> NoReturn:
+        metrics.throttled(attempt.face, window)
+        if self._is_news(attempt, secret):
+            self._tell(attempt, "throttled")
+        raise Throttled(window, wait, attempt.user)
+
+    def _is_news(self, attempt: Try, secret: str) -> bool:
+        digest = self._digest(attempt, secret, "")
+        return self._counters.ask(lambda counters: counters.first(digest, self._limits.window))
+
+    def _tell(self, attempt: Try, reason: str) -> None:
+        """A line for fail2ban, but not about an address that many share."""
+        if attempt.address and not self._is_unbounded(attempt.address):
+            login = attempt.login if len(attempt.login) <= _LOGIN_LENGTH else attempt.login[:_LOGIN_LENGTH] + "…"
+            refusals.warning(
+                "sign-in refused: client=%s face=%s reason=%s login=%s",
+                attempt.address,
+                attempt.face,
+                reason,
+                ascii(login),
+            )
+
+    def _digest(self, attempt: Try, secret: str, state: object) -> str:
+        text = f"{attempt.key}\0{state}\0{secret}".encode("utf-8", "surrogatepass")
+        return hmac.digest(self._key, text, "sha256").hex()
+
+    def _days_ago(self, days: int) -> int:
+        return (int(time.time()) - days * _DAY) * 1_000_000

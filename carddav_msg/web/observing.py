@@ -1,0 +1,46 @@
+"""Noting who was let in by a web face, for `why` and `user timeline`."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from flask import request
+
+from carddav_msg.credentials import device
+from carddav_msg.services.authentication import Face, Method, Visitor
+from carddav_msg.services.observations import Observations
+from carddav_msg.web.parameters import Parameters
+
+DOCTOR: Final = "carddav-msg-doctor/"
+"""How the User-Agent of `doctor` begins."""
+
+
+def let_in(
+    observations: Observations,
+    face: Face,
+    visitor: Visitor,
+    sent: Parameters,
+    *,
+    network_id: str = "",
+    book: int = 0,
+    seq: int = 0,
+) -> None:
+    """Notes a success, with what was served where it matters; a probe of `doctor` is nobody's visit."""
+    credential = device.parse(sent.password) if visitor.method is Method.DEVICE else None
+    agent = request.headers.get("User-Agent", "")
+    if credential and device.is_probe(credential.device):
+        return
+    if face is Face.EXTERNAL_AUTHENTICATION and agent.startswith(DOCTOR):  # with SIP credentials, which are no probe's
+        return
+    observations.success(
+        visitor.principal.id,
+        face,
+        login=sent.login,
+        agent=agent,
+        matched=visitor.matched,
+        device=credential.device if credential else sent.device,
+        cloud_id=sent.cloud_id,
+        network_id=network_id,
+        book=book,
+        seq=seq,
+    )

@@ -1,0 +1,40 @@
+"""The three flows sign in, with a password and with the code of a QR code, as app and SSO server go through them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from carddav_msg.formats.portal import portal
+from carddav_msg.probe.flows import Flow, Phone, Typed, sign_in
+from carddav_msg.web import create_app
+from tests.builders import add_network, add_user
+from tests.outside import asking
+
+if TYPE_CHECKING:
+    from carddav_msg.bootstrap import Services
+
+URL = "https://contacts.example.com"
+
+
+@pytest.mark.parametrize("get", [False, True], ids=["post", "get"])
+@pytest.mark.parametrize("by_code", [False, True], ids=["password", "code"])
+def test_flows(services: Services, *, by_code: bool, get: bool) -> None:
+    """Each ends with the same user's URI; only the simple flow, which never provisions, can do nothing with a code."""
+    acme = add_network(
+        services, cloud_ids=("ACMEAPP",), sip_host="sip.acme.example", credentials_in_query="allow" if get else "refuse"
+    )
+    add_user(services, acme, "anna", password="secret", sip_username="s1", sip_password="sip")
+    secret = services.administration.codes.invite("acme", "anna").code if by_code else "secret"
+    ask = asking(create_app(services))
+    phone = Phone(Typed("anna", secret, "ACMEAPP"), portal(URL, ("ACMEAPP",), get=get), ask)
+    account = phone.provision()
+    assert (account["cloud_username"], account["networkId"]) == ("anna", "acme")
+    for flow in Flow:
+        result = sign_in(phone, flow)
+        if by_code and flow is Flow.SIMPLE:
+            assert result.problem.startswith("401")
+        else:
+            assert (result.problem, result.uri) == ("", "sip:s1@sip.acme.example")
+    assert phone.refresh().nodes == account.nodes
