@@ -76,8 +76,8 @@ class Rejected(CarddavMsgError):
 class Throttled(CarddavMsgError):
     """Too many failed sign-ins in a `window` (`user`, `address`, `pair`): the credentials were not looked at.
 
-    Try again after `retry_after` seconds. `user` is the row of the user who was meant, 0 when that is not known; neither
-    is told to the client.
+    Try again after `retry_after` seconds. `user` is the row of the user who was meant, 0 when that is not known;
+    neither is told to the client.
     """
 
     def __init__(self, window: str, retry_after: int, user: int = 0) -> None:

@@ -49,7 +49,7 @@ class Settings:
     workers: int = _setting(2, "Processes that answer requests.", minimum=1)
     threads: int = _setting(
         24,
-        "Threads in each process: more than there are guessers at a time, so that known phones don't stand behind them.",
+        "Threads in each process: more than there are guessers at a time, so that known phones needn't wait.",
         minimum=1,
     )
     log_level: str = _setting("info", "debug, info, warning or error.")

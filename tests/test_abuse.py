@@ -104,7 +104,7 @@ def test_guessers_get_what_is_configured_and_known_devices_never_wait(
         done.set()
         quiet = [seconds for status, seconds in polls(known, phone, done, examples(ci=100, soak=2000)) if status == 207]
         done.clear()
-        each = examples(ci=2000, soak=50_000) // GUESSERS // 2
+        each = examples(ci=400, soak=50_000) // GUESSERS // 2
         ends: Counter[int] = Counter()
         lock = threading.Lock()
 

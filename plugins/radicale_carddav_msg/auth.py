@@ -71,9 +71,7 @@ class Auth(BaseAuth):
         if visit.visitor is None:
             hints = Hints(request_host=visit.host)
             try:
-                visitor = visit.authentication.enter(
-                    login, password, Face.CARDDAV, hints=hints, address=visit.address
-                )
+                visitor = visit.authentication.enter(login, password, Face.CARDDAV, hints=hints, address=visit.address)
             except (Rejected, Throttled) as error:  # the engine knows no 429
                 log.info("The login %r was rejected: %s", login, error.reason)
                 return "", set()

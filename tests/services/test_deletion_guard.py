@@ -39,7 +39,7 @@ def test_the_21st_deletion_is_refused(acme: Acme) -> None:
     """20 of 30 cards go; the next is refused with a reason and stays, until an operator allows it."""
     fill(acme, acme.plain, "team", 30)
     assert deleted(acme, acme.plain, "team", range(30)) == 20
-    with pytest.raises(Forbidden, match="20 of 30 cards of 'team'.*book allow-delete") as refused:
+    with pytest.raises(Forbidden, match=r"20 of 30 cards of 'team'.*book allow-delete") as refused:
         acme.delete(acme.plain, "team", "20")
     assert refused.value.privilege == "unbind"
     assert acme.text(acme.plain, "team", "20")
