@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -27,9 +28,18 @@ class Redis:
         command = [self._program, "--port", "0", "--unixsocket", str(self._socket), "--save", "", "--dir"]
         self._process = subprocess.Popen([*command, str(self._folder)], stdout=subprocess.DEVNULL)
         until = time.monotonic() + PATIENCE
-        while not self._socket.exists():
+        while not self._answers():
             assert time.monotonic() < until, "Redis does not start"
             time.sleep(0.02)
+
+    def _answers(self) -> bool:
+        try:
+            with socket.socket(socket.AF_UNIX) as connection:
+                connection.connect(str(self._socket))
+                connection.sendall(b"PING\r\n")
+                return connection.recv(16).startswith(b"+PONG")
+        except OSError:
+            return False
 
     def stop(self) -> None:
         """Ends it; what it knew is lost."""

@@ -43,6 +43,7 @@ class BoundedStorage(Storage, MovingWindowSupport):
         self._clock = clock
         self._counts: OrderedDict[str, tuple[int, float]] = OrderedDict()
         self._windows: OrderedDict[str, deque[float]] = OrderedDict()
+        self._single: OrderedDict[str, deque[float]] = OrderedDict()
         self._lock = threading.Lock()
 
     @property
@@ -50,7 +51,7 @@ class BoundedStorage(Storage, MovingWindowSupport):
         return ValueError
 
     def __len__(self) -> int:
-        return len(self._counts) + len(self._windows)
+        return len(self._counts) + len(self._windows) + len(self._single)
 
     def incr(self, key: str, expiry: int, amount: int = 1) -> int:
         """Adds to a counter, which begins anew `expiry` seconds after it began; returns what it is now, at least 0."""
@@ -82,27 +83,39 @@ class BoundedStorage(Storage, MovingWindowSupport):
         """Adds entries to a window unless they would be more than `limit`."""
         now = self._clock()
         with self._lock:
-            window = self._windows.setdefault(key, deque())
-            self._windows.move_to_end(key)
-            while window and window[0] <= now - expiry:
-                window.popleft()
+            window = self._touched(key, now - expiry) or deque()
             if fits := len(window) + amount <= limit:
                 window.extend([now] * amount)
-            while len(self._windows) > self._size:
-                self._windows.popitem(last=False)
+            if window:
+                self._keep(key, window)
         return fits
 
     def get_moving_window(self, key: str, limit: int, expiry: int) -> tuple[float, int]:
         """(the time of the oldest entry, how many there are)."""
         now = self._clock()
         with self._lock:
-            window = self._windows.get(key)
-            while window and window[0] <= now - expiry:
-                window.popleft()
-            if window:
-                return window[0], len(window)
-            self._windows.pop(key, None)
-        return now, 0
+            window = self._touched(key, now - expiry)
+            if not window:
+                return now, 0
+            self._keep(key, window)
+            return window[0], len(window)
+
+    def _touched(self, key: str, since: float) -> deque[float] | None:
+        """A window without its old entries, taken out."""
+        window = self._windows.pop(key, None) or self._single.pop(key, None)
+        while window and window[0] <= since:
+            window.popleft()
+        return window
+
+    def _keep(self, key: str, window: deque[float]) -> None:
+        """Puts a window in as the one last used. A flood of names that come once forgets each other and nobody else:
+        windows with more than one entry have half of the room for themselves.
+        """
+        (self._windows if len(window) > 1 else self._single)[key] = window
+        while len(self._windows) > self._size // 2:
+            self._windows.popitem(last=False)
+        while len(self._windows) + len(self._single) > self._size:
+            self._single.popitem(last=False)
 
     def check(self) -> bool:
         """It always works."""
@@ -114,6 +127,7 @@ class BoundedStorage(Storage, MovingWindowSupport):
             forgotten = len(self)
             self._counts.clear()
             self._windows.clear()
+            self._single.clear()
         return forgotten
 
     def clear(self, key: str) -> None:
@@ -121,6 +135,7 @@ class BoundedStorage(Storage, MovingWindowSupport):
         with self._lock:
             self._counts.pop(key, None)
             self._windows.pop(key, None)
+            self._single.pop(key, None)
 
 
 class Window:

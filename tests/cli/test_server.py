@@ -160,3 +160,31 @@ def test_wrong_settings_and_options(command: Command, monkeypatch: pytest.Monkey
     assert "--port" in command.fails("serve", "--port", "70000", code=2)
     monkeypatch.setenv(f"{PREFIX}PUBLIC_URL", "example.com")
     assert "public_url" in command.fails("serve")
+
+
+def test_a_unix_socket_is_served_to_its_group_only(server: Servers, settings: Settings, tmp_path: Path) -> None:
+    """Whoever can open it is believed like a proxy, so strangers can't; credentials need no https there."""
+    path = tmp_path / "http.sock"
+    started = program(server, replace(settings, host=f"unix:{path}"), "--workers", "1")
+    said(started, rf"(?m)^carddav-msg serves unix:{path}$")
+    assert path.stat().st_mode & 0o007 == 0
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.connect(str(path))
+        connection.sendall(b"GET /contacts HTTP/1.1\r\nHost: contacts.example\r\nConnection: close\r\n\r\n")
+        assert b"".join(iter(lambda: connection.recv(65536), b"")).startswith(b"HTTP/1.1 401")
+
+
+@pytest.mark.parametrize(
+    ("access", "listed", "sentence"),
+    [
+        ("open", (), "is open; it answers every address"),
+        ("closed", ("203.0.113.0/24",), "is closed; it answers 203.0.113.0/24."),
+        ("closed", (), "it answers nobody"),
+    ],
+)
+def test_each_start_says_whom_external_authentication_answers(
+    server: Servers, settings: Settings, access: str, listed: tuple[str, ...], sentence: str
+) -> None:
+    """Open or closed is a decision, so it is never silent."""
+    started = program(server, replace(settings, auth_access=access, auth_allowed_sources=listed), "--port", "0")
+    assert sentence in said(started, "External Authentication .*")[0]

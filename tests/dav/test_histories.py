@@ -27,7 +27,9 @@ from sqlalchemy import make_url
 from carddav_msg import bootstrap
 from carddav_msg.bootstrap import Services
 from carddav_msg.dav.guard import Guard
+from carddav_msg.directory.sql.schema import metadata
 from carddav_msg.domain.access import Principal
+from carddav_msg.publishing.deletion_guard import DeletionGuard
 from carddav_msg.services.addressbooks import AddressBooks
 from carddav_msg.services.authentication import Face
 from tests.builders import add_network, add_user
@@ -196,48 +198,55 @@ class Interrupted:
 class SqliteCopies:
     """Backups of a SQLite file, put back as an operator would: with the server stopped."""
 
-    def __init__(self, url: str, folder: Path) -> None:
-        self._file, self._backup = Path(str(make_url(url).database)), folder / "backup.db"
+    def __init__(self, url: str) -> None:
+        self._file = Path(str(make_url(url).database))
 
-    def save(self) -> None:
-        self._backup.unlink(missing_ok=True)
-        with closing(sqlite3.connect(self._file)) as source, closing(sqlite3.connect(self._backup)) as target:
+    def save(self, name: str) -> None:
+        saved = self._file.with_name(name)
+        saved.unlink(missing_ok=True)
+        with closing(sqlite3.connect(self._file)) as source, closing(sqlite3.connect(saved)) as target:
             source.backup(target)
 
-    def put_back(self) -> None:
+    def put_back(self, name: str) -> None:
         for leftover in ("-wal", "-shm"):
             self._file.with_name(self._file.name + leftover).unlink(missing_ok=True)
-        shutil.copyfile(self._backup, self._file)
-
-    def close(self) -> None:
-        pass
+        shutil.copyfile(self._file.with_name(name), self._file)
 
 
 class PostgresqlCopies:
-    """Copies of a PostgreSQL database as a whole, sequences too."""
+    """Copies of all that is in a PostgreSQL database, its sequences too, each in a schema of its own."""
 
-    def __init__(self, url: str, folder: Path) -> None:
-        self._url = make_url(url)
-        self._name, self._backup = str(self._url.database), f"{self._url.database}_backup"
+    def __init__(self, url: str) -> None:
+        self._url = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
 
-    def save(self) -> None:
+    def save(self, name: str) -> None:
         self._execute(
-            f"DROP DATABASE IF EXISTS {self._backup}", f"CREATE DATABASE {self._backup} TEMPLATE {self._name}"
+            f"CREATE SCHEMA IF NOT EXISTS {name}",
+            f"CREATE TABLE IF NOT EXISTS {name}.sequences (sequencename name, last_value bigint)",
+            *(f"CREATE TABLE IF NOT EXISTS {name}.{table} (LIKE public.{table})" for table in _TABLES),
+            *(f"DELETE FROM {name}.{table}" for table in (*_TABLES, "sequences")),
+            *(f"INSERT INTO {name}.{table} SELECT * FROM public.{table}" for table in _TABLES),
+            f"INSERT INTO {name}.sequences "
+            "SELECT sequencename, last_value FROM pg_sequences WHERE schemaname = 'public'",
         )
 
-    def put_back(self) -> None:
-        self._execute(f"DROP DATABASE {self._name}", f"CREATE DATABASE {self._name} TEMPLATE {self._backup}")
-
-    def close(self) -> None:
-        self._execute(f"DROP DATABASE IF EXISTS {self._backup}")
+    def put_back(self, name: str) -> None:
+        self._execute(
+            "SET session_replication_role = replica",
+            *(f"DELETE FROM public.{table}" for table in _TABLES),
+            *(f"INSERT INTO public.{table} OVERRIDING SYSTEM VALUE SELECT * FROM {name}.{table}" for table in _TABLES),
+            "SELECT setval(('public.' || sequencename)::regclass, coalesce(last_value, 1), last_value IS NOT NULL) "
+            f"FROM {name}.sequences",
+        )
 
     def _execute(self, *statements: str) -> None:
         import psycopg
 
-        where = self._url.set(drivername="postgresql", database="postgres").render_as_string(hide_password=False)
-        with psycopg.connect(where, autocommit=True) as connection:
-            for statement in statements:
-                connection.execute(statement.encode())
+        with psycopg.connect(self._url) as connection:
+            connection.execute(";\n".join(statements).encode())
+
+
+_TABLES = [table.name for table in metadata.sorted_tables]
 
 
 @dataclass(frozen=True)
@@ -267,48 +276,33 @@ DEVICES = st.sampled_from([0, 1])
 class Histories(RuleBasedStateMachine):
     """Anna's two devices, at a network where Ben comes and goes."""
 
-    databases: Databases
-    kind: str
+    services: Services
+    copies: SqliteCopies | PostgresqlCopies
 
     def __init__(self) -> None:
         super().__init__()
-        self.end = ExitStack()
-        folder = Path(self.end.enter_context(quick_folder()))
-        sqlite = self.kind == "sqlite"
-        url = self.databases.sqlite(folder) if sqlite else self.end.enter_context(self.databases.postgresql())
-        self.settings = replace(self.databases.settings(folder, url), deletion_guard_cards=100_000, page_size=2)
-        self.copies = (SqliteCopies if sqlite else PostgresqlCopies)(url, folder)
-        self.end.callback(self.copies.close)
-        self.engine = Engine()
-        self.open()
-        self.end.callback(lambda: self.services.close())
+        self.put_back("empty")
         acme = add_network(self.services, "acme")
         for name in ("anna", "ben", "carl"):
             add_user(self.services, acme, name, password="right", display_name=name.title())
         self.services.administration.books.add("acme", "team", everyone="write")
         self.services.addressbooks.create_book(self.principal, "friends", "Friends", "", "")
-        self.devices = [Device(Dav(self.guard, "acme~anna", "right")) for _ in range(2)]
+        self.directory = Interrupted(self.services.directory)
+        unguarded = DeletionGuard(cards=100_000, percent=100)
+        books = AddressBooks(self.directory, self.services.renderer, unguarded, page_size=2, max_card_size=100_000)
+        self.engine = Engine()
+        guard = Guard(self.services.authentication, books, self.engine, prefix="/dav", max_body_size=1_000_000)
+        self.devices = [Device(Dav(guard, "acme~anna", "right")) for _ in range(2)]
         self.expected = Expected()
-        self.stale: dict[tuple[str, str], str] = {}
+        self.stale: dict[tuple[str, str], tuple[str, bytes]] = {}
         self.times = [0]
         self.count = 0
         self.saved: Expected | None = None
 
-    def open(self) -> None:
-        """Starts the server: also after a restore."""
-        self.services: Services = bootstrap.build(self.settings)
-        self.directory = Interrupted(self.services.directory)
-        # The services' own, but for what happens between its pages.
-        addressbooks = AddressBooks(
-            self.directory,
-            self.services.renderer,
-            self.services.addressbooks._guard,
-            page_size=self.settings.page_size,
-            max_card_size=self.settings.max_card_size,
-        )
-        self.guard = Guard(
-            self.services.authentication, addressbooks, self.engine, prefix="/dav", max_body_size=1_000_000
-        )
+    def put_back(self, name: str) -> None:
+        """The database as it once was. Without a connection the services are as good as started anew."""
+        self.services.close()
+        self.copies.put_back(name)
 
     @property
     def principal(self) -> Principal:
@@ -497,38 +491,31 @@ class Histories(RuleBasedStateMachine):
 
     @rule()
     def back_up(self) -> None:
-        self.services.close()
-        self.copies.save()
-        self.open_again()
+        self.copies.save("backup")
         self.saved = copy.deepcopy(self.expected)
 
     @precondition(lambda self: self.saved is not None)
     @rule()
     def restore(self) -> None:
-        self.services.close()
-        self.copies.put_back()
-        self.open_again()
-        self.services.directory.transact(lambda transaction: transaction.new_epochs())
+        self.put_back("backup")
+        self.services.administration.restored()
         self.expected = copy.deepcopy(self.saved)  # type: ignore[assignment]
 
-    def open_again(self) -> None:
-        self.open()
-        for device in self.devices:
-            device.dav.application = self.guard
-
     def teardown(self) -> None:
-        with self.end:
-            if sys.exc_info()[0] is None:
-                self.settle()
+        if sys.exc_info()[0] is None:
+            self.settle()
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
 def test_clients_end_in_the_servers_state(kind: str, databases: Databases) -> None:
     """Edits, cut syncs, conflicts, identities that come and go, prunings and restores, in any order."""
-    machine = type("Histories", (Histories,), {"databases": databases, "kind": kind})
-    run_state_machine_as_test(
-        machine,
-        settings=hypothesis_settings(
-            max_examples=examples(ci=12, soak=1000), stateful_step_count=examples(ci=25, soak=50)
-        ),
-    )
+    with ExitStack() as end:
+        folder = Path(end.enter_context(quick_folder()))
+        sqlite = kind == "sqlite"
+        url = databases.sqlite(folder) if sqlite else end.enter_context(databases.postgresql())
+        copies = (SqliteCopies if sqlite else PostgresqlCopies)(url)
+        copies.save("empty")
+        services = end.enter_context(closing(bootstrap.build(databases.settings(folder, url))))
+        machine = type("Histories", (Histories,), {"services": services, "copies": copies})
+        counts = {"max_examples": examples(ci=10, soak=1000), "stateful_step_count": examples(ci=25, soak=50)}
+        run_state_machine_as_test(machine, settings=hypothesis_settings(**counts))

@@ -82,6 +82,17 @@ def test_memory_is_bounded() -> None:
     assert storage.get_moving_window("kept", 10_000, 60)[1] == 500
 
 
+def test_a_flood_of_names_does_not_forget_who_is_guessed_at() -> None:
+    """Else a guesser would begin anew after trying as many names that don't exist."""
+    storage = BoundedStorage(100)
+    for _ in range(3):
+        storage.acquire_entry("victim", 3, 60)
+    for number in range(1000):
+        storage.acquire_entry(f"nobody{number}", 3, 60)
+    assert storage.get_moving_window("victim", 3, 60)[1] == 3
+    assert len(storage) == 100
+
+
 def test_without_redis_this_process_counts(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """Redis that is away or goes away is said once and costs nobody the sign-in."""
     now = [0.0]
