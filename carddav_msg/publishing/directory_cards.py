@@ -76,7 +76,6 @@ def put_directory_card(
     [user] = transaction.users_by_id([old.user])
     changed = _edited(transaction, renderer.names, network, user, scan(old.text), list(card.lines))
     if changed != user:
-        transaction.keep_versions(book.id, [old], "overwritten")
         save_users(transaction, renderer, network, [changed])
     now = transaction.stored_card(book.id, href)
     return Stored(False, now.etag if now and now.text.encode() == body else None)

@@ -59,7 +59,7 @@ def save_users(transaction: Transaction, renderer: Renderer, network: Network, u
         had, has = nodes_of_user(before.get(user.id, user)), nodes_of_user(user)
         if had != has:
             transaction.clear_nodes(network.id, user.id, had - has, has)
-    publish_users(transaction, renderer, network, users)
+    publish_users(transaction, renderer, network, users, keep=True)
     _relink(transaction, renderer, network, users)
 
 
@@ -67,15 +67,22 @@ def remove_user(transaction: Transaction, renderer: Renderer, network: Network, 
     """Removes a user with the personal books; cards elsewhere lose the identity and stay as ordinary contacts."""
     gone = replace(user, enabled=False)
     transaction.save_users([gone])
-    publish_users(transaction, renderer, network, [gone])
+    publish_users(transaction, renderer, network, [gone], keep=True)
     _relink(transaction, renderer, network, [gone])
     transaction.remove_user(user.id)
     transaction.record([removed_user_entry(network, user)])
 
 
-def publish_users(transaction: Transaction, renderer: Renderer, network: Network, users: Sequence[User]) -> int:
-    """Brings every card of these users up to date; returns how many cards changed, came or went."""
-    changed = _publish(transaction, renderer, network, users, transaction.directory_books(network.id))
+def publish_users(
+    transaction: Transaction, renderer: Renderer, network: Network, users: Sequence[User], *, keep: bool = False
+) -> int:
+    """Brings every card of these users up to date; returns how many cards changed, came or went.
+
+    With `keep` the directory cards that change or go are kept as versions: where somebody changed a user, not where
+    all are rendered anew.
+    """
+    views = transaction.directory_books(network.id)
+    changed = _publish(transaction, renderer, network, users, views, keep=keep)
     by_id = {user.id: user for user in users}
     for book, _ in transaction.linked_books(list(by_id)):
         cards = transaction.cards_of_users(book, list(by_id))
@@ -106,20 +113,30 @@ def _publish(
     network: Network,
     users: Sequence[User],
     views: Sequence[DirectoryBook],
+    *,
+    keep: bool = False,
 ) -> int:
     return sum(
-        _publish_view(transaction, renderer, network, view, batch) for view in views for batch in _batches(users)
+        _publish_view(transaction, renderer, network, view, batch, keep=keep)
+        for view in views
+        for batch in _batches(users)
     )
 
 
 def _publish_view(
-    transaction: Transaction, renderer: Renderer, network: Network, view: DirectoryBook, users: Sequence[User]
+    transaction: Transaction,
+    renderer: Renderer,
+    network: Network,
+    view: DirectoryBook,
+    users: Sequence[User],
+    *,
+    keep: bool,
 ) -> int:
     """The directory cards of some users in one view: two numbers taken at most, one for changes, one for deletions."""
     stored = {card.user: card for card in transaction.cards_of_users(view.book, [user.id for user in users])}
     contacts = [(user, contact_of(user, network, view.view)) for user in users]
     photos = transaction.photos([c.profile.photo.digest for _, c in contacts if c and c.profile.photo.digest])
-    changed, gone = [], []
+    changed, gone = list[StoredCard](), list[StoredCard]()
     for user, contact in contacts:
         old = stored.get(user.id)
         if contact is not None:
@@ -128,11 +145,15 @@ def _publish_view(
             if served(before) != served(after):
                 changed.append(after)
         elif old is not None:
-            gone.append(old.href)
+            gone.append(old)
+    if keep:
+        transaction.keep_versions(view.book, [stored[card.user] for card in changed if card.id], "overwritten")
+        transaction.keep_versions(view.book, gone, "deleted")
     if changed:
         transaction.save_cards(view.book, changed, transaction.take_numbers(view.book, len(changed)))
     if gone:
-        transaction.delete_cards(view.book, gone, transaction.take_numbers(view.book, len(gone)))
+        hrefs = [card.href for card in gone]
+        transaction.delete_cards(view.book, hrefs, transaction.take_numbers(view.book, len(gone)))
     return len(changed) + len(gone)
 
 

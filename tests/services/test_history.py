@@ -258,3 +258,14 @@ def test_rows_are_used_again_and_tokens_are_not(acme: Acme) -> None:
     acme.put(acme.plain, "friends", "b.vcf", vcard("B"))
     with pytest.raises(InvalidSyncToken):
         books.changes(acme.plain, acme.book(acme.plain, "friends"), token)
+
+
+def test_a_directory_card_is_kept_whoever_changed_the_user(acme: Acme) -> None:
+    """A change by the command, a disabled user: what the card said before can be read. A new Network ID keeps none."""
+    name = f"{acme.bert.uid}.vcf"
+    users = acme.services.administration.users
+    users.change("acme", "bert", lambda user: replace(user, profile=replace(user.profile, title="Boss")))
+    users.change("acme", "bert", lambda user: replace(user, enabled=False))
+    assert [action for _, action, _ in versions(acme, "directory", name)] == ["deleted", "overwritten"]
+    acme.services.administration.networks.change("acme", lambda network: replace(network, network_id="acme2"))
+    assert len(history(acme).versions("acme2", "directory", name)) == 2
