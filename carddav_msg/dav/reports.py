@@ -106,12 +106,16 @@ def _changed_entries(base: str, template: str, entries: Iterator[Entry]) -> Iter
 def _changed_cards(
     addressbooks: AddressBooks, asked: BookRequest, template: str, data: AddressData, entries: Iterator[Entry]
 ) -> Iterator[str]:
-    """A card that is deleted while the answer is sent comes as gone, and again with the next delta."""
+    """A card that is deleted while the answer is sent is left out: the next delta says that it is gone.
+
+    An initial answer must not list deletions (RFC 6578 §3.4).
+    """
     while batch := list(islice(entries, _BATCH)):
         yield from (gone(asked.href + href_segment(entry.href)) for entry in batch if entry.etag is None)
         living = [entry.href for entry in batch if entry.etag is not None]
         if living:
-            yield from _cards(asked.href, template, data, addressbooks.cards(asked.principal, asked.book, living))
+            cards = addressbooks.cards(asked.principal, asked.book, living)
+            yield from _cards(asked.href, template, data, (card for card in cards if not isinstance(card, str)))
 
 
 def _cards(base: str, template: str, data: AddressData, cards: Iterator[CardRow | str]) -> Iterator[str]:

@@ -7,7 +7,7 @@ import hmac
 import logging
 import unicodedata
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import Final, NoReturn
 
 from carddav_msg.credentials import device
 from carddav_msg.credentials.keyring import Keyring
@@ -31,6 +31,10 @@ class Face(enum.StrEnum):
     CONTACTS = "contacts"
     PROVISIONING = "provisioning"
     EXTERNAL_AUTHENTICATION = "external_authentication"
+
+
+_NAMES_READ: Final = 3
+"""How often a login is resolved: between its reads the user or the network may get another name."""
 
 
 class Method(enum.StrEnum):
@@ -198,11 +202,12 @@ class Authentication:
             door = self._directory.door(fold(parts[0]), fold(parts[1]), slug, device_id)
             if door:
                 return door, "login"
-        named, matched = self._resolve(login, parts, hints)
-        door = self._directory.door(named.network_key, named.user_key, slug, device_id)
-        if door is None:
-            raise Rejected("unknown")
-        return door, matched
+        for _ in range(_NAMES_READ):
+            named, matched = self._resolve(login, parts, hints)
+            door = self._directory.door(named.network_key, named.user_key, slug, device_id)
+            if door:
+                return door, matched
+        raise Rejected("unknown")
 
     def _resolve(self, login: str, parts: tuple[str, str] | None, hints: Hints) -> tuple[Named, str]:
         if parts and (network := self._directory.network(parts[0])):

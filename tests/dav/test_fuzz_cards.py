@@ -172,8 +172,17 @@ def test_values_agree_with_vobject(text: str) -> None:
 
 
 def _value(line: ContentLine) -> list[str]:
-    """The parts of a value as the card means them: one text, or components."""
-    return split_components(line.value) if line.name in ("N", "ORG", "ADR") else [line.text]
+    """The parts of a value as the card means them: one text, or components (of ORG without empty ones at the end)."""
+    if line.name == "ORG":
+        return _filled(split_components(line.value))
+    return split_components(line.value) if line.name in ("N", "ADR") else [line.text]
+
+
+def _filled(parts: list[str]) -> list[str]:
+    """Without the empty parts at the end, of which vobject keeps none."""
+    while len(parts) > 1 and not parts[-1]:
+        parts = parts[:-1]
+    return parts
 
 
 def _parts_of(value: Any) -> list[str]:
@@ -182,4 +191,4 @@ def _parts_of(value: Any) -> list[str]:
         return [value.family, value.given, value.additional, value.prefix, value.suffix]
     if isinstance(value, vobject.vcard.Address):
         return [value.box, value.extended, value.street, value.city, value.region, value.code, value.country]
-    return value if isinstance(value, list) else [value]
+    return _filled(value) if isinstance(value, list) else [value]

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -204,6 +205,28 @@ def test_rename_of_the_network_and_put(place: Place) -> None:
         assert statuses(replies) == [204, 204]
         assert f"X-CLOUD-USERNAME:ben\r\nX-NETWORK-ID:{names[0]}\r\nEND" in place.text()
         assert place.text().count("X-NETWORK-ID") == 1
+
+
+def test_sign_in_while_the_network_is_renamed(place: Place) -> None:
+    """Who signs in with an old name of the network is never refused, however often it gets a new one meanwhile."""
+    names = ["acme", *(f"network-{count}" for count in range(ROUNDS * 5))]
+    done = threading.Event()
+
+    def rename_all() -> None:
+        try:
+            for old, new in pairwise(names):
+                rename(place.first.services, old, new)
+        finally:
+            done.set()
+
+    def sign_in(dav: Dav) -> set[int]:
+        answers = {dav.propfind("/dav/acme~anna/team/", "{DAV:}getetag").status}
+        while not done.is_set():
+            answers.add(dav.propfind("/dav/acme~anna/team/", "{DAV:}getetag").status)
+        return answers
+
+    _, *answers = at_once(rename_all, *(partial(sign_in, peer.dav) for peer in place.peers[1:3]))
+    assert answers == [{207}, {207}]
 
 
 def test_writers_of_many_books_and_users(place: Place) -> None:
