@@ -280,8 +280,11 @@ class Transaction(SignInWrites, Protocol):
     def prune_observations(self) -> None:
         """Forgets what is older than it may get."""
 
-    def prune(self, before: int) -> int:
-        """Forgets deletions before a time, raises the floors, and returns how many were forgotten."""
+    def prune(self, before: int, book: int | None = None) -> int:
+        """Forgets deletions before a time, raises the floors, and returns how many were forgotten.
+
+        Of one book, which the caller has locked, or of all. Every deletion does it for its own book.
+        """
 
     def record(self, entries: Sequence[AuditEntry]) -> None:
         """Adds to the audit, with this transaction's time and actor; forgets entries that are too old."""

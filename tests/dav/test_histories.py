@@ -8,47 +8,38 @@ from __future__ import annotations
 
 import copy
 import re
-import shutil
-import sqlite3
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import pytest
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
-from sqlalchemy import make_url
 
 from carddav_msg import bootstrap
 from carddav_msg.bootstrap import Services
 from carddav_msg.dav.guard import Guard
-from carddav_msg.directory.sql.schema import metadata
 from carddav_msg.domain.access import Principal
 from carddav_msg.domain.user import Profile
 from carddav_msg.publishing.deletion_guard import DeletionGuard
 from carddav_msg.services.addressbooks import AddressBooks
 from carddav_msg.services.authentication import Face
 from tests.builders import add_network, add_user
+from tests.copies import PostgresqlCopies, SqliteCopies
 from tests.databases import Databases, quick_folder
 from tests.dav.clients import CR, D, Dav, Engine, Reply, vcard
 from tests.dav.conftest import SECRET, House
+from tests.dav.device import DATA, ETAG, TOKEN, Device, path_of
 from tests.profiles import examples
 
-DATA, ETAG, TOKEN = CR + "address-data", D + "getetag", D + "sync-token"
-HOME = "/dav/acme~anna/"
 WRITTEN = ("team", "personal", "friends")
 BOOKS = ("directory", *WRITTEN)
 HREFS = ("a.vcf", "b&.vcf", "c ü.vcf", "d%.vcf", "e.vcf")
 NETWORK_IDS = ("acme", "globex", "initech")
-
-
-def path_of(book: str, href: str = "") -> str:
-    return f"{HOME}{book}/{quote(href, safe='')}"
 
 
 # ---- What the server must hold ----
@@ -94,89 +85,7 @@ def without_pair(text: str) -> str:
     return "".join(line for line in text.splitlines(keepends=True) if not line.startswith(("X-CLOUD", "X-NETWORK")))
 
 
-# ---- A client ----
-
-
-@dataclass
-class Mirror:
-    """What a client knows of one book: href → (etag, bytes), and how far it has synced."""
-
-    cards: dict[str, tuple[str, bytes]] = field(default_factory=dict)
-    token: str = ""
-    ended: str = ""
-    unfinished: bool = False
-
-
-class Device:
-    """A client as RFC 6578 wants it: it believes tokens and etags, and starts anew when a token is refused."""
-
-    def __init__(self, dav: Dav) -> None:
-        self.dav = dav
-        self.books = {book: Mirror() for book in BOOKS}
-
-    def sync(self, book: str, limit: int | None, inline: bool) -> bool:
-        """One sync-collection report; True when there is more to fetch."""
-        mirror = self.books[book]
-        reply = self.dav("REPORT", path_of(book), sync_request(mirror.token, limit, inline), depth="0")
-        if reply.status == 403:
-            assert (reply.condition, bool(mirror.token)) == (D + "valid-sync-token", True), reply.body
-            self.books[book] = Mirror()
-            return True
-        # A whole sync from the empty token says what there is; what it does not name is gone.
-        anew = not mirror.token
-        if anew:
-            mirror.cards = {}
-        members = reply.members
-        assert len(members) == len(reply.xml.findall(D + "response")), "an href comes twice"
-        mirror.unfinished = members.pop(path_of(book), None) is not None
-        assert limit is None or len(members) <= limit, (limit, reply.body)
-        assert "HTTP/1.1 507" in reply.body.decode() or not mirror.unfinished
-        assert not anew or not any(member.gone for member in members.values()), "an initial sync lists deletions"
-        fetch = []
-        for href, member in members.items():
-            name = href.rpartition("/")[2]
-            if member.gone:
-                mirror.cards.pop(name, None)
-            elif inline:
-                mirror.cards[name] = (member.text(ETAG), member.text(DATA).encode())
-            elif mirror.cards.get(name, ("",))[0] != member.text(ETAG):
-                fetch.append(name)
-        self.fetch(book, fetch)
-        before, mirror.token = mirror.token, reply.xml.findtext(TOKEN) or ""
-        assert mirror.token
-        assert not mirror.unfinished or mirror.token != before, "this sync could never be finished"
-        return mirror.unfinished
-
-    def fetch(self, book: str, names: Sequence[str]) -> None:
-        cards = self.books[book].cards
-        if names:
-            members = self.dav.multiget(path_of(book), [path_of(book, name) for name in names]).members
-            assert {href.rpartition("/")[2] for href in members} == set(names)
-            for href, member in members.items():
-                name = href.rpartition("/")[2]
-                if member.gone:
-                    cards.pop(name, None)
-                else:
-                    cards[name] = (member.text(ETAG), member.text(DATA).encode())
-
-    def finish(self, book: str) -> None:
-        """Syncs until the server says that this is all."""
-        for _ in range(100):
-            if not self.sync(book, None, False):
-                return
-        raise AssertionError("the sync does not end")
-
-
-def sync_request(token: str, limit: int | None, inline: bool) -> str:
-    data = '<address-data xmlns="urn:ietf:params:xml:ns:carddav"/>' if inline else ""
-    limited = f"<limit><nresults>{limit}</nresults></limit>" if limit else ""
-    return (
-        f'<sync-collection xmlns="DAV:"><sync-token>{token}</sync-token><sync-level>1</sync-level>{limited}'
-        f"<prop><getetag/>{data}</prop></sync-collection>"
-    )
-
-
-# ---- The server, its restores, and what happens between two pages ----
+# ---- What happens ----
 
 
 class Interrupted:
@@ -196,60 +105,6 @@ class Interrupted:
             work, self.meanwhile = self.meanwhile, None
             work()
         return self._directory.changes(*asked)
-
-
-class SqliteCopies:
-    """Backups of a SQLite file, put back as an operator would: with the server stopped."""
-
-    def __init__(self, url: str) -> None:
-        self._file = Path(str(make_url(url).database))
-
-    def save(self, name: str) -> None:
-        saved = self._file.with_name(name)
-        saved.unlink(missing_ok=True)
-        with closing(sqlite3.connect(self._file)) as source, closing(sqlite3.connect(saved)) as target:
-            source.backup(target)
-
-    def put_back(self, name: str) -> None:
-        for leftover in ("-wal", "-shm"):
-            self._file.with_name(self._file.name + leftover).unlink(missing_ok=True)
-        shutil.copyfile(self._file.with_name(name), self._file)
-
-
-class PostgresqlCopies:
-    """Copies of all that is in a PostgreSQL database, its sequences too, each in a schema of its own."""
-
-    def __init__(self, url: str) -> None:
-        self._url = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
-
-    def save(self, name: str) -> None:
-        self._execute(
-            f"CREATE SCHEMA IF NOT EXISTS {name}",
-            f"CREATE TABLE IF NOT EXISTS {name}.sequences (sequencename name, last_value bigint)",
-            *(f"CREATE TABLE IF NOT EXISTS {name}.{table} (LIKE public.{table})" for table in _TABLES),
-            *(f"DELETE FROM {name}.{table}" for table in (*_TABLES, "sequences")),
-            *(f"INSERT INTO {name}.{table} SELECT * FROM public.{table}" for table in _TABLES),
-            f"INSERT INTO {name}.sequences "
-            "SELECT sequencename, last_value FROM pg_sequences WHERE schemaname = 'public'",
-        )
-
-    def put_back(self, name: str) -> None:
-        self._execute(
-            "SET session_replication_role = replica",
-            *(f"DELETE FROM public.{table}" for table in _TABLES),
-            *(f"INSERT INTO public.{table} OVERRIDING SYSTEM VALUE SELECT * FROM {name}.{table}" for table in _TABLES),
-            "SELECT setval(('public.' || sequencename)::regclass, coalesce(last_value, 1), last_value IS NOT NULL) "
-            f"FROM {name}.sequences",
-        )
-
-    def _execute(self, *statements: str) -> None:
-        import psycopg
-
-        with psycopg.connect(self._url) as connection:
-            connection.execute(";\n".join(statements).encode())
-
-
-_TABLES = [table.name for table in metadata.sorted_tables]
 
 
 @dataclass(frozen=True)
@@ -332,7 +187,7 @@ class Histories(RuleBasedStateMachine):
         books = AddressBooks(self.directory, self.services.renderer, unguarded, page_size=2, max_card_size=100_000)
         self.engine = Engine()
         guard = Guard(self.services.authentication, books, self.engine, prefix="/dav", max_body_size=1_000_000)
-        self.devices = [Device(Dav(guard, "acme~anna", "right")) for _ in range(2)]
+        self.devices = [Device(BOOKS, Dav(guard, "acme~anna", "right")) for _ in range(2)]
         self.expected = Expected()
         self.stale: dict[tuple[str, str], tuple[str, bytes]] = {}
         self.times = [0]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from carddav_msg import bootstrap
 from carddav_msg.directory.rows import StagedRow, StoredCard
 from carddav_msg.domain.access import Book, BookKind, Grant
 from carddav_msg.domain.user import Address, Email, Number, Photo, Profile, SmsNumber, User
@@ -17,6 +18,7 @@ from tests.builders import add_network, add_user, add_users, new_user
 
 if TYPE_CHECKING:
     from carddav_msg.bootstrap import Services
+    from carddav_msg.settings import Settings
 
 FULL = Profile(
     display_name='Łovelace, "Ada"\n<b>',
@@ -322,3 +324,26 @@ def test_names_of_other_users_are_conflicts(any_services: Services) -> None:
     assert "Cloud Username of 'ada'" in conflicts(cloud_username="bob", sip_username="ADA")[0]
     assert "SIP username of 'ada'" in conflicts(cloud_username="s1")[0]
     assert "SIP username of 'ada'" in conflicts(cloud_username="bob", sip_username="S1")[0]
+
+
+def test_a_deletion_forgets_those_that_are_older_than_the_setting(any_settings: Settings) -> None:
+    """`tombstone_days` holds without anybody calling for it, and the floor rises; younger deletions stay known."""
+    services = bootstrap.build(replace(any_settings, tombstone_days=10))
+    book = shared_book(services, add_network(services, "acme").id).id
+    save(services, book, card("a"), card("b"), card("c"))
+
+    def delete(href: str, days_ago: int) -> None:
+        def work(tx: Any) -> None:
+            tx.now -= days_ago * 24 * 3600 * 1_000_000
+            tx.delete_cards(book, [href], tx.take_numbers(book, 1))
+
+        services.directory.transact(work)
+
+    delete("a", 11)
+    delete("b", 9)
+    assert [entry.href for entry in services.directory.changes(book, 3, 0, 10)] == ["a", "b"]
+    delete("c", 0)
+    assert [entry.href for entry in services.directory.changes(book, 3, 0, 10)] == ["b", "c"]
+    kept = services.directory.transact(lambda tx: tx.book(book))
+    assert kept.floor == 4
+    services.close()

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import and_, delete, exists, func, insert, or_, select, update
+from sqlalchemy import and_, delete, exists, insert, or_, select, update
 
 from carddav_msg.directory.rows import DirectoryBook
 from carddav_msg.directory.sql import codec
-from carddav_msg.directory.sql.schema import book_members, books, cards, tombstones, users
+from carddav_msg.directory.sql.schema import book_members, books, cards, users
 from carddav_msg.directory.sql.writes import Writes
 from carddav_msg.domain.access import Book, BookKind
 from carddav_msg.domain.contact import View
@@ -135,11 +135,3 @@ class BookWrites(Writes):
         if not rows:
             raise NotFound("There is no such address book any more.")
         return int(rows[0].seq)
-
-    def prune(self, before: int) -> int:
-        old = tombstones.c.deleted < before
-        highest = select(tombstones.c.book, func.max(tombstones.c.seq)).where(old).group_by(tombstones.c.book)
-        for book, seq in self.connection.execute(highest.order_by(tombstones.c.book)).all():
-            statement = update(books).where(books.c.id == book, books.c.floor < seq).values(floor=seq)
-            self.connection.execute(statement)
-        return self.connection.execute(delete(tombstones).where(old)).rowcount

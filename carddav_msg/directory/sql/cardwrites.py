@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import bindparam, delete, insert, select, tuple_, update
+from sqlalchemy import and_, bindparam, delete, func, insert, select, tuple_, update
 
 from carddav_msg.directory.rows import StoredCard
 from carddav_msg.directory.sql import codec
-from carddav_msg.directory.sql.schema import card_keys, cards
+from carddav_msg.directory.sql.schema import books, card_keys, cards, tombstones
 from carddav_msg.directory.sql.writes import Writes
 from carddav_msg.directory.sql.writestatements import STORED
 from carddav_msg.domain.matchkeys import MatchKey
+
+_DAY: Final = 24 * 3600 * 1_000_000
 
 
 class CardWrites(Writes):
@@ -55,6 +57,19 @@ class CardWrites(Writes):
         self._each(self.statements.delete_card, [{"in_book": book, "at_href": href} for href in hrefs])
         buried = [{"book": book, "href": href, "seq": seq, "deleted": self.now} for seq, href in numbered]
         self._each(self.statements.bury, buried)
+        # Here the book is locked, and no one has to remember to tidy up.
+        self.prune(self.now - self.retention.tombstones * _DAY, book)
+
+    def prune(self, before: int, book: int | None = None) -> int:
+        old = tombstones.c.deleted < before
+        if book is not None:
+            old = and_(old, tombstones.c.book == book)
+        highest = select(tombstones.c.book, func.max(tombstones.c.seq)).where(old).group_by(tombstones.c.book)
+        floors = self.connection.execute(highest.order_by(tombstones.c.book)).all()
+        for row, seq in floors:
+            statement = update(books).where(books.c.id == row, books.c.floor < seq).values(floor=seq)
+            self.connection.execute(statement)
+        return self.connection.execute(delete(tombstones).where(old)).rowcount if floors else 0
 
     def save_card_keys(self, network: int, book: int, keys: Mapping[str, Iterable[MatchKey]]) -> None:
         hrefs = list(keys)
