@@ -216,8 +216,8 @@ class Transaction(SignInWrites, Protocol):
     def save_view(self, book: int, rule: View) -> None:
         """Stores the rule of a view; what follows from it is the caller's."""
 
-    def linked_books(self, of_users: Sequence[int]) -> list[tuple[int, int]]:
-        """(book, network) of shared and personal books with cards that stand for these users, by id."""
+    def linked_books(self, of_users: Sequence[int]) -> list[int]:
+        """Shared and personal books with cards that stand for these users, by id."""
 
     def client_books(self, network: int) -> list[tuple[int, BookKind]]:
         """Shared and personal books of a network, by id."""
@@ -280,10 +280,10 @@ class Transaction(SignInWrites, Protocol):
     def prune_observations(self) -> None:
         """Forgets what is older than it may get."""
 
-    def prune(self, before: int, book: int | None = None) -> int:
-        """Forgets deletions before a time, raises the floors, and returns how many were forgotten.
+    def prune(self, book: int, before: int) -> int:
+        """Forgets deletions of a locked book before a time, raises its floor; returns how many were forgotten.
 
-        Of one book, which the caller has locked, or of all. Every deletion does it for its own book.
+        Every deletion does it for its own book with the time that deletions are remembered.
         """
 
     def record(self, entries: Sequence[AuditEntry]) -> None:

@@ -18,7 +18,7 @@ from carddav_msg.formats.vcard.card import Card, parse, with_uid
 from carddav_msg.formats.vcard.contentlines import scan
 from carddav_msg.publishing.deletion_guard import DeletionGuard
 from carddav_msg.publishing.identities import stands_for
-from carddav_msg.publishing.links import keys_of_card, save_changed
+from carddav_msg.publishing.links import keys_of_card, save_changed, visible
 from carddav_msg.publishing.renderer import Renderer
 
 
@@ -99,8 +99,16 @@ def move_card(
     if replaced:
         _remove(transaction, network, to_book, replaced, guard)
     card = parse(old.text.encode(), max_size=len(old.text.encode()))
-    _store(transaction, renderer, network, to_book, to_href, card, None)
+    stays = to_book.id == book.id or _readers_see(transaction, to_book, old)
+    _store(transaction, renderer, network, to_book, to_href, card, None, origin=old if stays else None)
     return replaced is None
+
+
+def _readers_see(transaction: Transaction, book: Book, card: StoredCard) -> bool:
+    """True when the readers of a book see the user a card stands for, or would if that user were not disabled now."""
+    views = transaction.reader_views(book.id)
+    users = transaction.users_by_id([card.user]) if card.user else []
+    return any(visible(replace(user, enabled=True), views) for user in users)
 
 
 def _store(
@@ -111,12 +119,17 @@ def _store(
     href: str,
     card: Card,
     old: StoredCard | None,
+    *,
+    origin: StoredCard | None = None,
 ) -> StoredCard:
-    """Stores what a client wrote over the old card, or as a new one; what is the same is not stored again."""
+    """Stores what a client wrote over the old card, or as a new one; what is the same is not stored again.
+
+    `origin` is the card before a move: the new one stands for whom that one did, also when the pair is hidden.
+    """
     taken = None if old else transaction.href_of_uid(book.id, card.uid)
     if taken is not None:
         raise UidConflict(taken, f"The UID is already used by the card {taken} of this address book.")
-    user, link = stands_for(transaction, renderer, network, book, href, card, old)
+    user, link = stands_for(transaction, renderer, network, book, href, card, old or origin)
     before = old or StoredCard(0, href, card.uid, "", 0, 0, "", "")
     linked = replace(before, uid=card.uid, user=user.id if user else 0, link=link)
     identity = identity_of(user, network) if user else None

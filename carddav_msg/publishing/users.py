@@ -84,7 +84,7 @@ def publish_users(
     views = transaction.directory_books(network.id)
     changed = _publish(transaction, renderer, network, users, views, keep=keep)
     by_id = {user.id: user for user in users}
-    for book, _ in transaction.linked_books(list(by_id)):
+    for book in transaction.linked_books(list(by_id)):
         cards = transaction.cards_of_users(book, list(by_id))
         new = [
             renderer.client_card(

@@ -28,7 +28,7 @@ from carddav_msg.domain.user import Profile
 from carddav_msg.publishing.deletion_guard import DeletionGuard
 from carddav_msg.services.addressbooks import AddressBooks
 from carddav_msg.services.authentication import Face
-from tests.builders import add_network, add_user
+from tests.builders import add_network, add_user, forget_deletions
 from tests.copies import PostgresqlCopies, SqliteCopies
 from tests.databases import Databases, quick_folder
 from tests.dav.clients import CR, D, Dav, Engine, Reply, vcard
@@ -383,12 +383,8 @@ class Histories(RuleBasedStateMachine):
 
     def prune(self, before: int | None) -> None:
         """Deletions are forgotten: all of them, or those before an earlier pruning."""
-
-        def work(transaction: Any) -> None:
-            self.times.append(transaction.now)
-            transaction.prune(transaction.now + 1 if before is None else before)
-
-        self.services.directory.transact(work)
+        self.times.append(self.services.directory.transact(lambda transaction: transaction.now))
+        forget_deletions(self.services, before)
 
     def teardown(self) -> None:
         if sys.exc_info()[0] is None:

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from carddav_msg.bootstrap import Services
+from tests.builders import forget_deletions
 from tests.dav.clients import CR, D, Dav, Reply, vcard
 from tests.dav.conftest import House, build
 from tests.profiles import examples
@@ -100,7 +101,7 @@ def test_only_the_beginning_of_a_first_sync_is_compared_with_what_was_pruned(hou
     phone = Phone(house.anna, house.personal)
     assert phone.ask(1)
     old = Phone(house.anna, house.personal, _earlier(phone.token))
-    house.services.directory.transact(lambda tx: tx.prune(tx.now + 1))
+    forget_deletions(house.services)
     assert house.anna.sync(house.personal, old.token).condition == D + "valid-sync-token"
     while phone.ask(1):
         pass
@@ -152,7 +153,7 @@ def test_phones_end_in_the_state_of_the_server(any_services: Services, page_size
                 source, target = (f"{house.personal}{name}.vcf" for name in what)
                 house.anna("MOVE", source, destination=target)
             elif kind == "prune":
-                house.services.directory.transact(lambda tx: tx.prune(tx.now + 1))
+                forget_deletions(house.services)
             else:
                 _ask(phones[what[0]], what[1])
         for phone in phones:

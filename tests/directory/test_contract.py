@@ -14,7 +14,7 @@ from carddav_msg.directory.rows import StagedRow, StoredCard
 from carddav_msg.domain.access import Book, BookKind, Grant
 from carddav_msg.domain.user import Address, Email, Number, Photo, Profile, SmsNumber, User
 from carddav_msg.errors import AlreadyExists, NotFound
-from tests.builders import add_network, add_user, add_users, new_user
+from tests.builders import add_network, add_user, add_users, forget_deletions, new_user
 
 if TYPE_CHECKING:
     from carddav_msg.bootstrap import Services
@@ -197,12 +197,12 @@ def test_pruning_raises_the_floor_to_the_highest_forgotten_deletion(any_services
     add_user(any_services, acme, "ada")
     save(any_services, book, card("a"), card("b"))
     any_services.directory.transact(lambda tx: tx.delete_cards(book, ["a"], tx.take_numbers(book, 1)))
-    assert any_services.directory.transact(lambda tx: tx.prune(tx.now + 1)) == 1
+    assert forget_deletions(any_services) == 1
     door = any_services.directory.door("acme", "ada", "suppliers")
     assert door is not None
     assert door.book is not None
     assert (door.book.seq, door.book.floor) == (3, 3)
-    assert any_services.directory.transact(lambda tx: tx.prune(tx.now + 1)) == 0
+    assert forget_deletions(any_services) == 0
 
 
 def test_text_is_compared_bytewise(any_services: Services) -> None:

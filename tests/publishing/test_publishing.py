@@ -13,7 +13,7 @@ from carddav_msg.domain.preconditions import Preconditions
 from carddav_msg.domain.user import Number, User
 from carddav_msg.errors import Forbidden, InvalidValue, NotFound, PreconditionFailed, UidConflict
 from carddav_msg.publishing import networks, users
-from carddav_msg.publishing.cards import Stored, delete_card, put_card
+from carddav_msg.publishing.cards import Stored, delete_card, move_card, put_card
 from carddav_msg.publishing.deletion_guard import DeletionGuard
 from tests.builders import add_network, add_user, add_users, new_user
 
@@ -55,6 +55,11 @@ class House:
         row = self.services.directory.card(book.id, href)
         assert row is not None
         return row.text
+
+    def move(self, source: tuple[Book, str], target: tuple[Book, str]) -> None:
+        self.services.directory.transact(
+            lambda tx: move_card(tx, self.services.renderer, source, target, ANY, GUARD, overwrite=False)
+        )
 
     def etag(self, book: Book, href: str) -> str:
         row = self.services.directory.card(book.id, href)
@@ -282,3 +287,23 @@ def test_a_pair_under_an_old_name_is_taken_in_good_faith(house: House) -> None:
     house.services.directory.transact(lambda tx: tx.add_user_alias(house.bert, "Bert"))
     house.put(house.shared, "b.vcf", body)
     assert house.text(house.shared, "b.vcf") == vcard("1", *pair("robert", "acme2")).decode()
+
+
+def test_a_moved_card_still_stands_for_a_user_who_is_disabled_meanwhile(house: House) -> None:
+    """The pair is hidden, not forgotten: it is back with the user, under the new name and in the other book."""
+    house.put(house.personal, "b.vcf", vcard("1", *pair("Bert", "acme")))
+    house.save(house.bert, enabled=False)
+    house.move((house.personal, "b.vcf"), (house.personal, "c.vcf"))
+    house.move((house.personal, "c.vcf"), (house.shared, "d.vcf"))
+    assert house.text(house.shared, "d.vcf") == vcard("1").decode()
+    house.save(house.bert)
+    assert house.text(house.shared, "d.vcf") == vcard("1", *pair("Bert", "acme")).decode()
+
+
+def test_a_moved_card_shows_nobody_whom_the_new_readers_do_not_see(house: House) -> None:
+    """An unlisted user's pair stays in the owner's book; in a shared one it would tell everybody of the user."""
+    house.put(house.personal, "b.vcf", vcard("1", *pair("Bert", "acme")))
+    house.save(house.bert, enabled=False, listed=False)
+    house.move((house.personal, "b.vcf"), (house.shared, "d.vcf"))
+    house.save(house.bert, listed=True)
+    assert house.text(house.shared, "d.vcf") == vcard("1").decode()

@@ -111,16 +111,14 @@ class BookWrites(Writes):
         )
         return [codec.view_of(rule) for rule in self.connection.scalars(query)]
 
-    def linked_books(self, of_users: Sequence[int]) -> list[tuple[int, int]]:
-        found: set[tuple[int, int]] = set()
+    def linked_books(self, of_users: Sequence[int]) -> list[int]:
+        found: set[int] = set()
         for some in codec.chunks(of_users):
+            linked = cards.c.user.in_(some)
             query = (
-                select(books.c.id, books.c.network)
-                .join(cards, cards.c.book == books.c.id)
-                .where(cards.c.user.in_(some), books.c.kind != "directory")
-                .distinct()
+                select(books.c.id).join(cards, cards.c.book == books.c.id).where(linked, books.c.kind != "directory")
             )
-            found.update((row.id, row.network) for row in self.connection.execute(query))
+            found.update(self.connection.scalars(query.distinct()))
         return sorted(found)
 
     def client_books(self, network: int) -> list[tuple[int, BookKind]]:

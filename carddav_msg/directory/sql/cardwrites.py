@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import and_, bindparam, delete, func, insert, select, tuple_, update
+from sqlalchemy import bindparam, delete, func, insert, select, tuple_, update
 
 from carddav_msg.directory.rows import StoredCard
 from carddav_msg.directory.sql import codec
@@ -58,18 +58,15 @@ class CardWrites(Writes):
         buried = [{"book": book, "href": href, "seq": seq, "deleted": self.now} for seq, href in numbered]
         self._each(self.statements.bury, buried)
         # Here the book is locked, and no one has to remember to tidy up.
-        self.prune(self.now - self.retention.tombstones * _DAY, book)
+        self.prune(book, self.now - self.retention.tombstones * _DAY)
 
-    def prune(self, before: int, book: int | None = None) -> int:
-        old = tombstones.c.deleted < before
-        if book is not None:
-            old = and_(old, tombstones.c.book == book)
-        highest = select(tombstones.c.book, func.max(tombstones.c.seq)).where(old).group_by(tombstones.c.book)
-        floors = self.connection.execute(highest.order_by(tombstones.c.book)).all()
-        for row, seq in floors:
-            statement = update(books).where(books.c.id == row, books.c.floor < seq).values(floor=seq)
-            self.connection.execute(statement)
-        return self.connection.execute(delete(tombstones).where(old)).rowcount if floors else 0
+    def prune(self, book: int, before: int) -> int:
+        old = (tombstones.c.book == book, tombstones.c.deleted < before)
+        floor = self.connection.execute(select(func.max(tombstones.c.seq)).where(*old)).scalar()
+        if floor is None:
+            return 0
+        self.connection.execute(update(books).where(books.c.id == book, books.c.floor < floor).values(floor=floor))
+        return self.connection.execute(delete(tombstones).where(*old)).rowcount
 
     def save_card_keys(self, network: int, book: int, keys: Mapping[str, Iterable[MatchKey]]) -> None:
         hrefs = list(keys)
