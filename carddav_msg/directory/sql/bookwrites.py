@@ -114,11 +114,8 @@ class BookWrites(Writes):
     def linked_books(self, of_users: Sequence[int]) -> list[int]:
         found: set[int] = set()
         for some in codec.chunks(of_users):
-            linked = cards.c.user.in_(some)
-            query = (
-                select(books.c.id).join(cards, cards.c.book == books.c.id).where(linked, books.c.kind != "directory")
-            )
-            found.update(self.connection.scalars(query.distinct()))
+            query = select(books.c.id).distinct().join(cards, cards.c.book == books.c.id)
+            found.update(self.connection.scalars(query.where(cards.c.user.in_(some), books.c.kind != "directory")))
         return sorted(found)
 
     def client_books(self, network: int) -> list[tuple[int, BookKind]]:
