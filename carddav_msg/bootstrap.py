@@ -150,13 +150,16 @@ def open_directory(settings: Settings) -> Directory:
 
 
 def make_renderer(settings: Settings) -> Renderer:
-    """How cards are rendered under these settings."""
-    names = IdentityNames(
-        settings.cloud_username_property,
-        settings.network_id_property,
-        settings.cloud_username_aliases,
-        settings.network_id_aliases,
-    )
+    """How cards are rendered under these settings; ConfigurationError when a property has a name it can't have."""
+    try:
+        names = IdentityNames(
+            settings.cloud_username_property,
+            settings.network_id_property,
+            settings.cloud_username_aliases,
+            settings.network_id_aliases,
+        )
+    except InvalidValue as error:
+        raise ConfigurationError([f"cloud_username_property, network_id_property, aliases: {error.message}"]) from None
     return Renderer(names, settings.public_url.rstrip("/"), settings.contacts_checksum)
 
 
@@ -225,11 +228,12 @@ def check(services: Services) -> list[str]:
 
 def migrate(settings: Settings) -> tuple[str | None, str]:
     """Brings the database to this release's schema; returns (version before or None, version now)."""
+    renderer = make_renderer(settings)
     before, after = migrate_database(settings.database_url)
     if before is None:  # a new database: what will be rendered into it is rendered as these settings say
         directory = open_directory(settings)
         with directory.write() as transaction:
-            transaction.save_meta(FINGERPRINT, make_renderer(settings).fingerprint)
+            transaction.save_meta(FINGERPRINT, renderer.fingerprint)
         directory.close()
     return before, after
 

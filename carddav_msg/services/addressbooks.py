@@ -279,6 +279,7 @@ class AddressBooks:
         require(principal, book, Privilege.DELETE_BOOK)
 
         def work(transaction: Transaction) -> None:
+            transaction.lock_network(book.network, exclusive=False)  # nobody is linking its cards now (DESIGN §4)
             transaction.remove_book(book.id)
             transaction.record([_entry(principal, book, "book removed")])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import cached_property
@@ -38,11 +39,11 @@ _TAG = _KeptTag(TAG)
 _CARD_TYPES = frozenset({"", "text/plain", "text/vcard", "text/x-vcard", "text/directory"})
 
 
-class _Collection(BaseCollection):
+class _Collection(BaseCollection, ABC):
     """What the two kinds have in common."""
 
-    def _properties(self) -> Mapping[str, str]:
-        raise NotImplementedError
+    @abstractmethod
+    def _properties(self) -> Mapping[str, str]: ...
 
     @overload
     def get_meta(self, key: None = None) -> Mapping[str, str]: ...

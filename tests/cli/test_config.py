@@ -42,3 +42,11 @@ def test_every_problem_is_named_at_once(unprepared: Command, tmp_path: Path, mon
     for name in ("colour", "port", "WORKERS"):
         assert name in said
     assert "can't be read" in unprepared.fails("--config", str(tmp_path / "missing.toml"), "config", "show")
+
+
+def test_a_property_name_with_another_meaning_is_refused(unprepared: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sentence names the settings and the property."""
+    monkeypatch.setenv(f"{PREFIX}NETWORK_ID_ALIASES", "X-GENDER")
+    said = unprepared.fails("migrate")
+    assert "network_id_property" in said
+    assert "'X-GENDER' says something else in a vCard" in said

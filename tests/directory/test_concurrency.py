@@ -13,15 +13,19 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import NullPool, create_engine, text
 
 from carddav_msg import bootstrap
 from carddav_msg.bootstrap import Services
 from carddav_msg.dav.guard import Guard
+from carddav_msg.services.authentication import Face
 from carddav_msg.settings import Settings
 from tests.builders import add_network, add_user
+from tests.databases import Databases
 from tests.dav.clients import Dav, Engine, Reply, vcard
 from tests.plugins.webdav import Answer, over_http
 from tests.profiles import examples
@@ -253,6 +257,35 @@ def test_writers_of_many_books_and_users(place: Place) -> None:
     assert all(isinstance(found, set) and found <= {201, 204, 403, 404} for found in answers)
     for book in books:
         assert b"X-CLOUD-USERNAME" not in place.first.dav("GET", book).body
+
+
+def test_a_personal_book_is_not_removed_while_its_cards_are_linked(databases: Databases, tmp_path: Path) -> None:
+    """Its removal waits for who has locked the network. SQLite has one writer at a time anyway."""
+    with contextlib.ExitStack() as end:
+        settings = databases.settings(tmp_path, end.enter_context(databases.postgresql()))
+        services = end.enter_context(contextlib.closing(bootstrap.build(settings)))
+        add_user(services, add_network(services, "acme"), "anna", password="right")
+        anna = services.authentication.enter("acme~anna", "right", Face.CARDDAV).principal
+        book = services.addressbooks.create_book(anna, "friends", "Friends", "", "")
+        pool = end.enter_context(ThreadPoolExecutor(1))
+        with services.directory.write() as transaction:
+            transaction.lock_network(book.network, exclusive=True)
+            removal = pool.submit(services.addressbooks.delete_book, anna, book)
+            while not (removal.done() or somebody_waits(settings)):
+                pass
+            assert not removal.done()
+            transaction.take_numbers(book.id, 1)
+        removal.result(PATIENCE)
+        assert "friends" not in [found.slug for found in services.addressbooks.home(anna)]
+
+
+def somebody_waits(settings: Settings) -> bool:
+    """Whether a connection to this database waits for a lock of another one."""
+    with contextlib.closing(create_engine(settings.database_url, poolclass=NullPool).connect()) as connection:
+        waiting = (
+            "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"
+        )
+        return bool(connection.execute(text(waiting)).scalar_one())
 
 
 def test_real_connections(any_settings: Settings, server: Servers) -> None:

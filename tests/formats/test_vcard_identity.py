@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from carddav_msg.domain.contact import MessagingIdentity
 from carddav_msg.errors import InvalidCard, InvalidValue
 from carddav_msg.formats.vcard.contentlines import escape, fold, scan
+from carddav_msg.formats.vcard.convert import convert
 from carddav_msg.formats.vcard.identity import IdentityNames, identity_in, identity_lines, owned, with_identity
 from tests.formats.strategies import IDENTITY, TEXT
 
@@ -135,3 +136,22 @@ def test_names_are_checked(cloud_username: str, aliases: tuple[str, ...]) -> Non
     """A name of the standard, no name at all, or one that comes twice is refused."""
     with pytest.raises(InvalidValue, match="identity_names"):
         IdentityNames(cloud_username, cloud_username_aliases=aliases)
+
+
+@pytest.mark.parametrize(
+    "name",
+    "X-GENDER x-anniversary X-ABDATE X-ABRELATEDNAMES X-ABLabel X-ABADR X-ADDRESSBOOKSERVER-KIND"
+    " X-ADDRESSBOOKSERVER-MEMBER X-VCARD3-CLASS X-vcard4-LANG X-PHONETIC-LAST-NAME X-SIP".split(),
+)
+def test_a_name_with_a_meaning_of_its_own_is_refused(name: str) -> None:
+    """A conversion between the versions would take the identity for it, and it would go from every card."""
+    with pytest.raises(InvalidValue, match="something else"):
+        IdentityNames(network_id_aliases=(name,))
+
+
+def test_both_conversions_leave_the_identity_alone() -> None:
+    """With the names of an operator, too."""
+    text = card(["N:Example;Ann;;;", "FN:Ann Example", *identity_lines(ANN, ALIASED)])
+    there = convert(text, "4.0")
+    assert identity_in(scan(there), ALIASED) == ANN
+    assert convert(there, "3.0") == text

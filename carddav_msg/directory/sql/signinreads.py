@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from contextlib import AbstractContextManager
 
 from sqlalchemy import ColumnElement, Connection, func, literal, select
@@ -10,11 +11,11 @@ from carddav_msg.directory.signin import Device, FormerUser, KeyUse, SignInCode
 from carddav_msg.directory.sql.schema import cleared_nodes, codes, credentials, devices, former_users, users
 
 
-class SqlSignInReads:
+class SqlSignInReads(ABC):
     """A part of the directory, which gives it connections."""
 
-    def _reading(self) -> AbstractContextManager[Connection]:
-        raise NotImplementedError
+    @abstractmethod
+    def _reading(self) -> AbstractContextManager[Connection]: ...
 
     def devices(self, user: int) -> list[Device]:
         query = select(*_DEVICE).where(devices.c.user == user)

@@ -11,6 +11,8 @@ from itertools import zip_longest
 from carddav_msg.domain.contact import MessagingIdentity
 from carddav_msg.errors import InvalidCard, InvalidValue
 from carddav_msg.formats.vcard.contentlines import ContentLine, escape, fold, scan, unescape, unfold
+from carddav_msg.formats.vcard.convert.names import has_meaning
+from carddav_msg.formats.vcard.read import EXTENSIONS
 
 # Only X- names: owning a property of the standard would take it away from every card.
 _NAME = re.compile(r"(?i:X)-[A-Za-z0-9-]{1,62}\Z")
@@ -20,7 +22,8 @@ _NAME = re.compile(r"(?i:X)-[A-Za-z0-9-]{1,62}\Z")
 class IdentityNames:
     """What the two properties are called (reference: open, so a setting), with aliases that are written beside them.
 
-    Raises InvalidValue when a name is no X- name or comes twice.
+    Raises InvalidValue when a name is no X- name, comes twice, or has a meaning of its own: that property would go from
+    every card, and a conversion to the other version would take the identity for it.
     """
 
     cloud_username: str = "X-CLOUD-USERNAME"
@@ -33,6 +36,8 @@ class IdentityNames:
         for name in (*self.cloud_usernames, *self.network_ids):
             if not _NAME.match(name):
                 raise InvalidValue("identity_names", f"{name!r} is not X- followed by letters, digits and '-'.")
+            if has_meaning(name.upper()) or name.upper() in EXTENSIONS:
+                raise InvalidValue("identity_names", f"{name!r} says something else in a vCard: choose another name.")
             if name.upper() in seen:
                 raise InvalidValue("identity_names", f"{name!r} comes twice: each property has its own name.")
             seen.add(name.upper())

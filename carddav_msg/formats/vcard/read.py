@@ -29,6 +29,8 @@ _SINGLE = {
     "X-PHONETIC-MIDDLE-NAME": "additional_name_phonetic",
     "X-PHONETIC-LAST-NAME": "family_name_phonetic",
 }
+EXTENSIONS = frozenset({"X-ABADR", "X-ABLABEL", "X-SIP", *(name for name in _SINGLE if name.startswith("X-"))})
+"""The X- properties that are read here, and those that directory cards are written with."""
 _NAME_PARTS = ("family_name", "given_name", "additional_name", "name_prefix", "name_suffix")
 _TEL_KINDS = {
     "FAX": "fax",

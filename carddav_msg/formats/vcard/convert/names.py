@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from carddav_msg.formats.vcard.contentlines import ContentLine, unescape
-from carddav_msg.formats.vcard.convert.draft import retext
+from carddav_msg.formats.vcard.convert.draft import V3, V4, retext
 
 TEXTS = ("FN", "NOTE", "TITLE", "ROLE", "PRODID", "EMAIL")
 LISTS = ("NICKNAME", "CATEGORIES")
@@ -28,6 +28,7 @@ AB_DATE = "X-ABDATE"
 AB_LABEL = "X-ABLABEL"
 AB_RELATED = "X-ABRELATEDNAMES"
 AB_ANNIVERSARY = "anniversary"
+_OURS = (V3, V4, "X-ADDRESSBOOKSERVER-")
 
 # Apple's labels of X-ABRELATEDNAMES as types of RELATED (RFC 6350 §6.6.6).
 RELATIONS = {
@@ -45,6 +46,11 @@ RELATIONS = {
     "son": "child",
     "spouse": "spouse",
 }
+
+
+def has_meaning(name: str) -> bool:
+    """True for an X- property (in upper case) that a conversion reads or writes as something else."""
+    return name.startswith(_OURS) or name in (*ALIASES.values(), AB_DATE, AB_LABEL, AB_RELATED)
 
 
 def apple_labels(lines: Iterable[ContentLine]) -> dict[str, str]:
