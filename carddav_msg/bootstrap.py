@@ -23,8 +23,7 @@ from carddav_msg.publishing.renderer import Renderer
 from carddav_msg.services.addressbooks import AddressBooks
 from carddav_msg.services.administration import Administration
 from carddav_msg.services.administration.codes import CodeRules
-from carddav_msg.services.authentication import Authentication
-from carddav_msg.services.codes import Codes
+from carddav_msg.services.authentication import Authentication, Codes, Limits, Throttle
 from carddav_msg.services.contacts import Contacts
 from carddav_msg.services.explaining import Explaining
 from carddav_msg.services.external_authentication import ExternalAuthentication
@@ -32,7 +31,6 @@ from carddav_msg.services.importing import HashSettings, Importing
 from carddav_msg.services.observations import Observations
 from carddav_msg.services.probing import Probing
 from carddav_msg.services.provisioning import AccountRules, Provisioning
-from carddav_msg.services.throttling import Limits, Throttle
 from carddav_msg.settings import Settings
 
 

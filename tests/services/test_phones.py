@@ -15,8 +15,7 @@ from carddav_msg.credentials.codes import digest, new_code
 from carddav_msg.domain.proxies import Sources
 from carddav_msg.errors import InvalidValue, NotFound, Rejected, SignedOut, Unavailable
 from carddav_msg.publishing import networks
-from carddav_msg.services.authentication import Face, Method, Moment, Visitor
-from carddav_msg.services.codes import Codes
+from carddav_msg.services.authentication import Codes, Face, Method, Moment, Visitor
 from tests.builders import add_network, add_user
 
 if TYPE_CHECKING:

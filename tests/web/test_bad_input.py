@@ -252,7 +252,7 @@ def _asked_of(services: Services, directory: Any) -> Services:
     """The services with another directory behind sign-in."""
     built = services.authentication
     asked = copy.copy(built)
-    asked._directory = directory
+    asked._names = Names(directory)
     return replace(services, authentication=asked)
 
 

@@ -1,84 +1,27 @@
-"""Who is it? The one resolver and the one place where secrets are verified, for all faces (DESIGN §2, §5)."""
+"""The way in: verifies secrets, and says who the visitor is (DESIGN §5)."""
 
 from __future__ import annotations
 
-import enum
 import hmac
 import logging
 import unicodedata
-from dataclasses import dataclass
-from typing import Final, NoReturn
+from typing import NoReturn
 
 from carddav_msg.credentials import device
 from carddav_msg.credentials.keyring import Keyring
 from carddav_msg.credentials.passwords import Passwords, VerifiedMemory
 from carddav_msg.directory.port import Directory
-from carddav_msg.directory.rows import Door, Named
-from carddav_msg.domain.access import Book, Principal
-from carddav_msg.domain.identifiers import fold, login_of, normalise_cloud_id, normalise_host, split_login
+from carddav_msg.directory.rows import Door
+from carddav_msg.domain.access import Principal
+from carddav_msg.domain.identifiers import fold, login_of
 from carddav_msg.errors import CarddavMsgError, Rejected, SignedOut, Throttled
-from carddav_msg.services.codes import Codes
-from carddav_msg.services.denials import Denials
-from carddav_msg.services.throttling import Throttle, Try
+from carddav_msg.services.authentication.codes import Codes
+from carddav_msg.services.authentication.denials import Denials
+from carddav_msg.services.authentication.names import Names
+from carddav_msg.services.authentication.throttling import Throttle, Try
+from carddav_msg.services.authentication.visitor import Face, Hints, Method, Moment, Visitor
 
 log = logging.getLogger(__name__)
-
-
-class Face(enum.StrEnum):
-    """The four faces, as logs and counters name them."""
-
-    CARDDAV = "carddav"
-    CONTACTS = "contacts"
-    PROVISIONING = "provisioning"
-    EXTERNAL_AUTHENTICATION = "external_authentication"
-
-
-_NAMES_READ: Final = 3
-"""How often a login is resolved: between its reads the user or the network may get another name."""
-
-
-class Method(enum.StrEnum):
-    """Which secret opened the door."""
-
-    PASSWORD = "password"  # noqa: S105  # the name of a kind of secret
-    DEVICE = "device"
-    SIP_PASSWORD = "sip_password"  # noqa: S105  # the name of a kind of secret
-    CODE = "code"
-    CODE_REPEATED = "code_repeated"
-
-
-class Moment(enum.Enum):
-    """When provisioning is asked: sign-in codes open the first request alone, a refresh is refused only for certain."""
-
-    INITIAL = enum.auto()
-    REFRESH = enum.auto()
-
-
-@dataclass(frozen=True, slots=True)
-class Hints:
-    """What narrows the networks: the Cloud ID, the `host` parameter, the request's host name; empty = not sent."""
-
-    cloud_id: str = ""
-    host: str = ""
-    request_host: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Visitor:
-    """A user who proved who they are. `book` is the book asked for with `slug`, None when the home has none.
-
-    `matched` says which spelling of the name was used: `cloud_username`, `alias`, `sip_username`, `login` or `domain`.
-    """
-
-    principal: Principal
-    network_id: str
-    cloud_username: str
-    session_epoch: int
-    messaging: bool
-    method: Method
-    matched: str
-    book: Book | None = None
-    credentials_in_query: str = "allow"
 
 
 class Authentication:
@@ -101,6 +44,7 @@ class Authentication:
         self._memory = memory
         self._throttle = throttle
         self._codes = codes
+        self._names = Names(directory)
         self._denials = Denials(directory, keyring)
         self._any_login = any_login
 
@@ -164,7 +108,7 @@ class Authentication:
                 raise Rejected("missing")
             if "\0" in f"{login}{slug}{hints.cloud_id}{hints.host}{hints.request_host}":
                 raise Rejected("unknown")  # no name has one, and PostgreSQL takes none
-            door, matched = self._find(login, slug, device_id, hints)
+            door, matched = self._names.door(login, slug, device_id, hints)
             if face is Face.EXTERNAL_AUTHENTICATION:
                 self._check_spelling(login, door, matched)
         except Rejected as error:
@@ -194,60 +138,6 @@ class Authentication:
                 self._throttle.let_in(door.user, address)
                 return Method.CODE if enrols else Method.CODE_REPEATED
         return self._verify(door, secret, credential, attempt, sip=face is Face.EXTERNAL_AUTHENTICATION)
-
-    def _find(self, login: str, slug: str, device_id: str, hints: Hints) -> tuple[Door, str]:
-        """The door of the one user that the login means (DESIGN §2, steps 1 to 3)."""
-        parts = split_login(login)
-        if parts:
-            door = self._directory.door(fold(parts[0]), fold(parts[1]), slug, device_id)
-            if door:
-                return door, "login"
-        for _ in range(_NAMES_READ):
-            named, matched = self._resolve(login, parts, hints)
-            door = self._directory.door(named.network_key, named.user_key, slug, device_id)
-            if door:
-                return door, matched
-        raise Rejected("unknown")
-
-    def _resolve(self, login: str, parts: tuple[str, str] | None, hints: Hints) -> tuple[Named, str]:
-        if parts and (network := self._directory.network(parts[0])):
-            named, _ = self._within([network.id], parts[1]) or (None, "")
-            if named:
-                return named, "login"
-            raise Rejected("unknown")
-        candidates = self._candidates(hints)
-        found = self._within(sorted(candidates), login) if candidates else None
-        if found:
-            return found
-        left, at, domain = login.rpartition("@")
-        if at and left:
-            _, (networks,) = self._directory.selected("", [normalise_host(domain)])
-            networks = networks & candidates if candidates else networks
-            found = self._within(sorted(networks), left) if networks else None
-            if found:
-                return found[0], "domain"
-        raise Rejected("unknown")
-
-    def _candidates(self, hints: Hints) -> set[int]:
-        """Networks that every hint selects which selects any; with no such hint, the only network there is."""
-        cloud_id = normalise_cloud_id(hints.cloud_id)
-        hosts = [normalise_host(host) for host in (hints.host, hints.request_host) if host]
-        by_cloud_id, by_hosts = self._directory.selected(cloud_id, hosts)
-        selections = [selection for selection in (by_cloud_id, *by_hosts) if selection]
-        if selections:
-            return set.intersection(*selections)
-        networks = self._directory.networks()
-        return {networks[0].id} if len(networks) == 1 else set()
-
-    def _within(self, networks: list[int], name: str) -> tuple[Named, str] | None:
-        """The user of a name in these networks, and which name it is; Rejected when two users have it."""
-        steps = self._directory.named(networks, fold(name))
-        for found, matched in zip(steps, ("cloud_username", "alias", "sip_username"), strict=True):
-            if len(found) > 1:
-                raise Rejected("ambiguous")
-            if found:
-                return found[0], matched
-        return None
 
     def _check_spelling(self, login: str, door: Door, matched: str) -> None:
         """External Authentication takes stored spellings only: the chat may know the user by what was typed."""

@@ -20,7 +20,7 @@ from carddav_msg import metrics
 from carddav_msg.directory.port import Directory
 from carddav_msg.domain.proxies import Sources, address_key, place_of
 from carddav_msg.errors import CarddavMsgError, Throttled
-from carddav_msg.services.counters import BoundedStorage, Counters, SharedCounters, Window
+from carddav_msg.services.authentication.counters import BoundedStorage, Counters, SharedCounters, Window
 
 log = logging.getLogger(__name__)
 refusals = logging.getLogger("carddav_msg.refusals")

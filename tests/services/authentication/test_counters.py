@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from carddav_msg.errors import ConfigurationError
-from carddav_msg.services.counters import BoundedStorage, Counters, SharedCounters, Window
+from carddav_msg.services.authentication.counters import BoundedStorage, Counters, SharedCounters, Window
 from tests import redis_server
 
 

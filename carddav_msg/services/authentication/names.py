@@ -1,0 +1,75 @@
+"""Whom a login means: the resolver of all faces (DESIGN §2, steps 1 to 3)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from carddav_msg.directory.port import Directory
+from carddav_msg.directory.rows import Door, Named
+from carddav_msg.domain.identifiers import fold, normalise_cloud_id, normalise_host, split_login
+from carddav_msg.errors import Rejected
+from carddav_msg.services.authentication.visitor import Hints
+
+_NAMES_READ: Final = 3
+"""How often a login is resolved: between its reads the user or the network may get another name."""
+
+
+class Names:
+    """Finds the one user that a login means; Rejected for none and for more than one."""
+
+    def __init__(self, directory: Directory) -> None:
+        self._directory = directory
+
+    def door(self, login: str, slug: str, device_id: str, hints: Hints) -> tuple[Door, str]:
+        """The door of the one user that the login means (DESIGN §2, steps 1 to 3)."""
+        parts = split_login(login)
+        if parts:
+            door = self._directory.door(fold(parts[0]), fold(parts[1]), slug, device_id)
+            if door:
+                return door, "login"
+        for _ in range(_NAMES_READ):
+            named, matched = self._resolve(login, parts, hints)
+            door = self._directory.door(named.network_key, named.user_key, slug, device_id)
+            if door:
+                return door, matched
+        raise Rejected("unknown")
+
+    def _resolve(self, login: str, parts: tuple[str, str] | None, hints: Hints) -> tuple[Named, str]:
+        if parts and (network := self._directory.network(parts[0])):
+            named, _ = self._within([network.id], parts[1]) or (None, "")
+            if named:
+                return named, "login"
+            raise Rejected("unknown")
+        candidates = self._candidates(hints)
+        found = self._within(sorted(candidates), login) if candidates else None
+        if found:
+            return found
+        left, at, domain = login.rpartition("@")
+        if at and left:
+            _, (networks,) = self._directory.selected("", [normalise_host(domain)])
+            networks = networks & candidates if candidates else networks
+            found = self._within(sorted(networks), left) if networks else None
+            if found:
+                return found[0], "domain"
+        raise Rejected("unknown")
+
+    def _candidates(self, hints: Hints) -> set[int]:
+        """Networks that every hint selects which selects any; with no such hint, the only network there is."""
+        cloud_id = normalise_cloud_id(hints.cloud_id)
+        hosts = [normalise_host(host) for host in (hints.host, hints.request_host) if host]
+        by_cloud_id, by_hosts = self._directory.selected(cloud_id, hosts)
+        selections = [selection for selection in (by_cloud_id, *by_hosts) if selection]
+        if selections:
+            return set.intersection(*selections)
+        networks = self._directory.networks()
+        return {networks[0].id} if len(networks) == 1 else set()
+
+    def _within(self, networks: list[int], name: str) -> tuple[Named, str] | None:
+        """The user of a name in these networks, and which name it is; Rejected when two users have it."""
+        steps = self._directory.named(networks, fold(name))
+        for found, matched in zip(steps, ("cloud_username", "alias", "sip_username"), strict=True):
+            if len(found) > 1:
+                raise Rejected("ambiguous")
+            if found:
+                return found[0], matched
+        return None

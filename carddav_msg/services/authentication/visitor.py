@@ -1,0 +1,61 @@
+"""What sign-in is asked, and what it answers: a visitor (DESIGN §2)."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+from carddav_msg.domain.access import Book, Principal
+
+
+class Face(enum.StrEnum):
+    """The four faces, as logs and counters name them."""
+
+    CARDDAV = "carddav"
+    CONTACTS = "contacts"
+    PROVISIONING = "provisioning"
+    EXTERNAL_AUTHENTICATION = "external_authentication"
+
+
+class Method(enum.StrEnum):
+    """Which secret opened the door."""
+
+    PASSWORD = "password"  # noqa: S105  # the name of a kind of secret
+    DEVICE = "device"
+    SIP_PASSWORD = "sip_password"  # noqa: S105  # the name of a kind of secret
+    CODE = "code"
+    CODE_REPEATED = "code_repeated"
+
+
+class Moment(enum.Enum):
+    """When provisioning is asked: sign-in codes open the first request alone, a refresh is refused only for certain."""
+
+    INITIAL = enum.auto()
+    REFRESH = enum.auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Hints:
+    """What narrows the networks: the Cloud ID, the `host` parameter, the request's host name; empty = not sent."""
+
+    cloud_id: str = ""
+    host: str = ""
+    request_host: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """A user who proved who they are. `book` is the book asked for with `slug`, None when the home has none.
+
+    `matched` says which spelling of the name was used: `cloud_username`, `alias`, `sip_username`, `login` or `domain`.
+    """
+
+    principal: Principal
+    network_id: str
+    cloud_username: str
+    session_epoch: int
+    messaging: bool
+    method: Method
+    matched: str
+    book: Book | None = None
+    credentials_in_query: str = "allow"
