@@ -21,6 +21,7 @@ from werkzeug.serving import make_server
 
 from carddav_msg import bootstrap
 from carddav_msg.errors import Unavailable
+from carddav_msg.services.authentication.names import Names
 from carddav_msg.web import create_app
 from tests.web.conftest import PASSWORD, Lines, People
 
