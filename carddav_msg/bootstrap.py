@@ -18,7 +18,6 @@ from carddav_msg.domain.proxies import Proxies, Sources
 from carddav_msg.errors import ConfigurationError, InvalidValue
 from carddav_msg.formats.vcard.identity import IdentityNames
 from carddav_msg.publishing.deletion_guard import DeletionGuard
-from carddav_msg.publishing.networks import FINGERPRINT
 from carddav_msg.publishing.renderer import Renderer
 from carddav_msg.services.addressbooks import AddressBooks
 from carddav_msg.services.administration import Administration
@@ -103,7 +102,6 @@ def build(settings: Settings, actor: Actor = SERVER) -> Services:
         ),
         contacts=Contacts(
             directory,
-            renderer.fingerprint,
             own_entry=settings.contacts_own_entry,
             books=settings.contacts_books,
             page_size=settings.page_size,
@@ -144,7 +142,7 @@ def open_directory(settings: Settings) -> Directory:
     retention = Retention(
         settings.tombstone_days, settings.history_days, settings.audit_days, settings.observation_days
     )
-    return SqlDirectory(settings.database_url, retention)
+    return SqlDirectory(settings.database_url, retention, make_renderer(settings).rendering)
 
 
 def make_renderer(settings: Settings) -> Renderer:
@@ -226,12 +224,11 @@ def check(services: Services) -> list[str]:
 
 def migrate(settings: Settings) -> tuple[str | None, str]:
     """Brings the database to this release's schema; returns (version before or None, version now)."""
-    renderer = make_renderer(settings)
-    before, after = migrate_database(settings.database_url)
-    if before is None:  # a new database: what will be rendered into it is rendered as these settings say
-        directory = open_directory(settings)
-        with directory.write() as transaction:
-            transaction.save_meta(FINGERPRINT, renderer.fingerprint)
+    directory = open_directory(settings)
+    try:
+        before, after = migrate_database(settings.database_url)
+        directory.transact(lambda transaction: transaction.announce())
+    finally:
         directory.close()
     return before, after
 

@@ -23,6 +23,7 @@
     ├── UnsupportedConversion    a card can't be had in the version asked for
     ├── TooManyMatches           an answer can't be made as short as was asked
     └── Unavailable              try again later; nothing was changed
+        └── Superseded           cards are rendered by a newer release or with newer settings than ours
 """
 
 from __future__ import annotations
@@ -168,3 +169,10 @@ class Unavailable(CarddavMsgError):
     def __init__(self, message: str, retry_after: int = 5) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+
+
+class Superseded(Unavailable):
+    """The cards are rendered by a newer release or with newer settings: another server may take the change, not we."""
+
+    def __init__(self) -> None:
+        super().__init__("Cards are rendered by a newer release or with newer settings than those of this process.")

@@ -91,14 +91,8 @@ class Databases:
             done.touch()
 
     def _migrate(self, database_url: str) -> None:
-        """A database as an installation has it that has been served once: known keys, cards of this release."""
-        settings = Settings(database_url=database_url, keys_file=str(self._keys()), argon2_memory=8, argon2_time=1)
-        bootstrap.migrate(settings)
-        services = bootstrap.build(settings)
-        try:
-            services.administration.rebuild()
-        finally:
-            services.close()
+        """A database as an installation has it that will be served by this release with default settings."""
+        bootstrap.migrate(Settings(database_url=database_url, keys_file=str(self._keys())))
 
     def _execute(self, statement: str) -> None:
         import psycopg

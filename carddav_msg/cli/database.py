@@ -6,6 +6,7 @@ import click
 
 from carddav_msg.cli import output
 from carddav_msg.cli.options import yes_option
+from carddav_msg.cli.progress import Meter
 from carddav_msg.cli.state import State, pass_state
 
 
@@ -27,12 +28,16 @@ def migrate(state: State) -> None:
 
 
 @click.command()
+@click.option("--due", is_flag=True, help="Only what is not rendered by this release and with these settings yet.")
 @pass_state
-def rebuild(state: State) -> None:
-    """Render every card again.
+def rebuild(state: State, due: bool) -> None:
+    """Render every card again, and get those that differ to all clients.
 
-    That is due after some upgrades and changes of settings; `serve` starts it by itself then."""
-    changed = state.services.administration.rebuild()
+    That is due after some upgrades and changes of settings; `serve` starts it by itself then. Without --due, settings
+    that were in force before come into force again: servers with other ones refuse changes until they are restarted.
+    """
+    with Meter() as meter:
+        changed = state.services.administration.rebuild(meter, everything=not due)
     output.done("1 card changed." if changed == 1 else f"{changed:,} cards changed.")
 
 

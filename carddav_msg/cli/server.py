@@ -31,6 +31,10 @@ _GRACE: Final = 30
 _REQUEST_LINE: Final = 8190
 _HEADERS: Final = 64
 _HEADER_SIZE: Final = 8190
+_SUPERSEDED: Final = (
+    "Warning: Cards are rendered by a newer release, or with settings that were set after these. This server answers "
+    "reads, and refuses to change cards that are rendered so. To go back to these settings: carddav-msg rebuild"
+)
 
 
 @click.command()
@@ -71,6 +75,8 @@ def _checked(settings: Settings) -> bool:
     try:
         if problems := bootstrap.check(services):
             raise ConfigurationError(problems)
+        if not services.administration.announce():
+            output.warn(_SUPERSEDED)
         return services.administration.outdated()
     finally:
         services.close()
@@ -111,7 +117,14 @@ class _Rebuild:
     """`rebuild` in a process of its own beside the server: serving never waits for it."""
 
     def __init__(self, config: Path | None) -> None:
-        self._command = [sys.executable, "-m", "carddav_msg", *(["--config", str(config)] if config else []), "rebuild"]
+        self._command = [
+            sys.executable,
+            "-m",
+            "carddav_msg",
+            *(["--config", str(config)] if config else []),
+            "rebuild",
+            "--due",
+        ]
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:

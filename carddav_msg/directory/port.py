@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol, TypeVar
 
+from carddav_msg.directory.rendering import RenderingReads, RenderingWrites
 from carddav_msg.directory.rows import (
     CardRow,
     Credentials,
@@ -73,7 +74,7 @@ class HotReads(Protocol):
         """(media type, bytes) of a stored photo."""
 
 
-class Reads(HotReads, SignInReads, Protocol):
+class Reads(HotReads, SignInReads, RenderingReads, Protocol):
     """Everything that may be read outside a transaction."""
 
     def networks(self) -> list[Network]:
@@ -139,14 +140,14 @@ class Reads(HotReads, SignInReads, Protocol):
         """An empty text when the database answers and has this code's schema, else a sentence."""
 
 
-class Transaction(SignInWrites, Protocol):
+class Transaction(SignInWrites, RenderingWrites, Protocol):
     """Writes, in the caller's transaction. Lock order: network → books by id → cards (DESIGN §4)."""
 
     now: int
     actor: Actor
 
     def lock_network(self, network: int, *, exclusive: bool) -> Network:
-        """Locks the row of a network; NotFound when it is gone."""
+        """Locks the row of a network; NotFound when it is gone, Superseded when we must not change its cards."""
 
     def add_network(self, network: Network) -> Network: ...
 
@@ -343,6 +344,9 @@ class Directory(Reads, Protocol):
 
     def transact(self, work: Callable[[Transaction], T]) -> T:
         """Runs `work` in a transaction, again (a few times) after a deadlock or a serialisation failure."""
+
+    def rendering_alone(self) -> AbstractContextManager[None]:
+        """Waits until no other process is inside of this; the end of a process, whatever way, lets the next one in."""
 
     def acting(self, actor: Actor) -> Directory:
         """This directory with transactions of that actor."""

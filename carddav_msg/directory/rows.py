@@ -147,6 +147,17 @@ class Retention:
 
 
 @dataclass(frozen=True, slots=True)
+class Rendering:
+    """How a process renders cards: the rising `version` of its code, and the `fingerprint` of that and its settings.
+
+    Processes with equal fingerprints make equal bytes of equal rows.
+    """
+
+    version: int
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
 class GrantRow:
     """A grant with names instead of rows; `scope` is a Network ID or `*`."""
 

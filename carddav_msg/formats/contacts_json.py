@@ -10,6 +10,9 @@ from carddav_msg.domain.contact import Contact
 from carddav_msg.domain.user import Address, Profile
 from carddav_msg.formats.vcard.render import avatar_url, unique_numbers
 
+DOCUMENT_VERSION = 1
+"""Rises when `document` makes other bytes of the same fragments."""
+
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 

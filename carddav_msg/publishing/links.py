@@ -108,12 +108,17 @@ def relink_network(transaction: Transaction, renderer: Renderer, network: Networ
     for book, kind in transaction.client_books(network.id):
         after = 0
         while cards := transaction.cards_after(book, after, BATCH):
-            if network.auto_link:
-                keys = {card.href: keys_of_card(scan(card.text), network) for card in cards}
-                transaction.save_card_keys(network.id, book, keys)
+            save_card_keys(transaction, network, book, cards)
             changed += relink_cards(transaction, renderer, network, book, kind, cards)
             after = cards[-1].id
     return changed
+
+
+def save_card_keys(transaction: Transaction, network: Network, book: int, cards: Sequence[StoredCard]) -> None:
+    """Stores the match keys of clients' cards of one book, if the network links by them."""
+    if network.auto_link:
+        keys = {card.href: keys_of_card(scan(card.text), network) for card in cards}
+        transaction.save_card_keys(network.id, book, keys)
 
 
 def save_changed(transaction: Transaction, book: int, old: Sequence[StoredCard], new: Sequence[StoredCard]) -> int:

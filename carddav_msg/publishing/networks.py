@@ -1,10 +1,10 @@
-"""A network changed, or the way cards are rendered: everything that follows from it."""
+"""A network changed: everything that follows from it."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from carddav_msg.directory.port import Directory, Transaction
+from carddav_msg.directory.port import Transaction
 from carddav_msg.domain.access import DIRECTORY_SLUG, Book, BookKind
 from carddav_msg.domain.accountnodes import nodes_of_network
 from carddav_msg.domain.contact import View
@@ -16,7 +16,6 @@ from carddav_msg.publishing.renderer import Renderer
 from carddav_msg.publishing.users import publish_users
 
 DEFAULT_VIEW = "everyone"
-FINGERPRINT = "render_fingerprint"
 
 
 def add_network(transaction: Transaction, network: Network) -> Network:
@@ -80,20 +79,6 @@ def publish_network(transaction: Transaction, renderer: Renderer, network: Netwo
     while users := transaction.users_after(network.id, after, BATCH):
         changed += publish_users(transaction, renderer, network, users)
         after = users[-1].id
-    return changed
-
-
-def rebuild(directory: Directory, renderer: Renderer) -> int:
-    """Renders every card again, network by network, renumbering only those whose bytes differ; returns how many did."""
-    changed = 0
-    for network in directory.networks():
-
-        def work(transaction: Transaction, row: int = network.id) -> int:
-            locked = transaction.lock_network(row, exclusive=True)
-            return publish_network(transaction, renderer, locked) + relink_network(transaction, renderer, locked)
-
-        changed += directory.transact(work)
-    directory.transact(lambda transaction: transaction.save_meta(FINGERPRINT, renderer.fingerprint))
     return changed
 
 

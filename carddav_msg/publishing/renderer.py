@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from carddav_msg.directory.rows import StoredCard
+from carddav_msg.directory.rows import Rendering, StoredCard
 from carddav_msg.domain.contact import Contact, MessagingIdentity
 from carddav_msg.domain.search import name_key
 from carddav_msg.domain.user import Photo
@@ -31,10 +31,10 @@ class Renderer:
     checksum: bool
 
     @property
-    def fingerprint(self) -> str:
-        """Changes whenever the same rows would be rendered to other bytes."""
+    def rendering(self) -> Rendering:
+        """The version of this code, and what changes whenever the same rows would be rendered to other bytes."""
         text = f"{RENDER_VERSION}\0{self.names!r}\0{self.public_url}\0{self.checksum}"
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        return Rendering(RENDER_VERSION, hashlib.sha256(text.encode()).hexdigest()[:16])
 
     def directory_card(
         self, contact: Contact, old: StoredCard, photo: tuple[str, bytes] | None, now: int

@@ -44,7 +44,7 @@ def add_users(transaction: Transaction, renderer: Renderer, network: Network, us
     _check_names(transaction, network, named)
     stored = transaction.add_users(named)
     transaction.record(user_entries(network, {}, stored))
-    _publish(transaction, renderer, network, stored, views)
+    publish_directory(transaction, renderer, network, stored, views)
     _relink(transaction, renderer, network, stored)
     return stored
 
@@ -82,7 +82,7 @@ def publish_users(
     all are rendered anew.
     """
     views = transaction.directory_books(network.id)
-    changed = _publish(transaction, renderer, network, users, views, keep=keep)
+    changed = publish_directory(transaction, renderer, network, users, views, keep=keep)
     by_id = {user.id: user for user in users}
     for book in transaction.linked_books(list(by_id)):
         cards = transaction.cards_of_users(book, list(by_id))
@@ -107,7 +107,7 @@ def _relink(transaction: Transaction, renderer: Renderer, network: Network, user
         relink(transaction, renderer, network, touched)
 
 
-def _publish(
+def publish_directory(
     transaction: Transaction,
     renderer: Renderer,
     network: Network,
@@ -116,6 +116,7 @@ def _publish(
     *,
     keep: bool = False,
 ) -> int:
+    """Brings the directory cards of these users up to date in some views; returns how many changed, came or went."""
     return sum(
         _publish_view(transaction, renderer, network, view, batch, keep=keep)
         for view in views

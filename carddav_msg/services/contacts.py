@@ -32,7 +32,7 @@ class State:
 
 
 class Contacts:
-    """The contacts of users. `fingerprint` changes whenever the same rows would be rendered to other bytes.
+    """The contacts of users.
 
     `books` are the kinds of books whose cards are contacts (`directory`, `shared`, `personal`) or names of shared ones.
     """
@@ -40,7 +40,6 @@ class Contacts:
     def __init__(
         self,
         directory: HotReads,
-        fingerprint: str,
         *,
         own_entry: bool,
         books: Sequence[str],
@@ -48,7 +47,6 @@ class Contacts:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._directory = directory
-        self._fingerprint = fingerprint
         self._own_entry = own_entry
         self._books = frozenset(books)
         self._page_size = page_size
@@ -61,7 +59,12 @@ class Contacts:
             for book in self._directory.home(principal.id)
             if self._is_chosen(book) and privileges(principal, book) & Privilege.READ
         )
-        made_of = (principal.id, self._own_entry, self._fingerprint, [(book.id, book.epoch) for book in books])
+        made_of = (
+            principal.id,
+            self._own_entry,
+            contacts_json.DOCUMENT_VERSION,
+            [(book.id, book.epoch) for book in books],
+        )
         changed = max((book.modified for book in books), default=0) // 1_000_000
         settled = self._clock() >= changed + SETTLED_AFTER
         # Seconds alone would miss that a book was taken from the user, that the user sees another view, or that a

@@ -47,7 +47,21 @@ def test_rebuild(acme: Command, services: Services, monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv(f"{PREFIX}NETWORK_ID_PROPERTY", "X-TENANT")
     assert acme.ok("rebuild") == "1 card changed.\n"
     assert acme.ok("rebuild") == "0 cards changed.\n"
-    assert services.administration.outdated() is True
+
+
+def test_rebuild_of_what_is_due(acme: Command, services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+    """New settings come into force with `migrate`, and `rebuild --due` follows; old ones come back on demand only."""
+    monkeypatch.setenv(f"{PREFIX}NETWORK_ID_PROPERTY", "X-TENANT")
+    assert acme.ok("rebuild", "--due") == "0 cards changed.\n"
+    acme.ok("migrate")
+    assert acme.ok("rebuild", "--due") == "1 card changed.\n"
+    monkeypatch.delenv(f"{PREFIX}NETWORK_ID_PROPERTY")
+    acme.ok("migrate")
+    assert acme.ok("rebuild", "--due") == "0 cards changed.\n"
+    assert "newer settings" in acme.fails("user", "disable", "acme", "anna")
+    assert acme.ok("rebuild") == "1 card changed.\n"
+    assert services.administration.outdated() is False
+    acme.ok("user", "disable", "acme", "anna")
 
 
 def test_rebuild_without_a_schema(unprepared: Command) -> None:

@@ -257,19 +257,6 @@ def test_a_removed_user_leaves_ordinary_contacts(house: House) -> None:
         house.services.directory.transact(lambda tx: networks.remove_network(tx, house.acme))
 
 
-def test_a_rebuild_renumbers_only_what_changed(house: House) -> None:
-    """After a change of settings the cards follow; a second rebuild finds nothing to do."""
-    house.put(house.shared, "b.vcf", vcard("1", *pair("Bert", "acme")))
-    house.put(house.shared, "c.vcf", vcard("2"))
-    renderer = replace(house.services.renderer, names=replace(house.services.renderer.names, network_id="X-TENANT"))
-    directory = house.services.directory
-    assert networks.rebuild(directory, house.services.renderer) == 0
-    assert networks.rebuild(directory, renderer) == 3
-    assert networks.rebuild(directory, renderer) == 0
-    assert directory.meta(networks.FINGERPRINT) == renderer.fingerprint
-    assert "X-TENANT:acme" in house.text(house.shared, "b.vcf")
-
-
 def test_a_photo_inside_a_card_is_served_by_its_own_url(house: House) -> None:
     """Web Service Contacts have URLs only; the card keeps its bytes."""
     house.put(house.personal, "p.vcf", vcard("1", "PHOTO;ENCODING=b;TYPE=PNG:iVBORw0KGgo="))

@@ -32,7 +32,7 @@ def names(contacts: Contacts, principal: Principal) -> list[str]:
 def contacts(services: Services, directory: Any = None, **changes: Any) -> Contacts:
     """The service with other settings, or over another directory."""
     settings = {"own_entry": False, "books": ("directory", "shared"), "page_size": 100} | changes
-    return Contacts(directory or services.directory, "fingerprint", **settings)
+    return Contacts(directory or services.directory, **settings)
 
 
 def principal(user: User, *grants: Grant) -> Principal:
@@ -155,7 +155,6 @@ def test_settled_only_after_a_while(services: Services) -> None:
         service = contacts(services)
         service = Contacts(
             services.directory,
-            "fingerprint",
             own_entry=False,
             books=("directory", "shared"),
             page_size=10,

@@ -46,7 +46,6 @@ def later(services: Services, *, seconds: float = SETTLED_AFTER + 1, directory: 
     } | changes
     contacts = Contacts(
         directory or services.directory,
-        services.renderer.fingerprint,
         clock=lambda: time.time() + seconds,
         **settings,
     )

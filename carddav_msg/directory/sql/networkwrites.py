@@ -10,6 +10,7 @@ from dataclasses import replace
 from sqlalchemy import delete, insert, select, update
 
 from carddav_msg.directory.sql import codec
+from carddav_msg.directory.sql.renderings import own_number
 from carddav_msg.directory.sql.schema import (
     grants,
     keys,
@@ -24,7 +25,7 @@ from carddav_msg.directory.sql.schema import (
 from carddav_msg.directory.sql.signinwrites import SignInWrites
 from carddav_msg.domain.identifiers import fold
 from carddav_msg.domain.network import Network
-from carddav_msg.errors import AlreadyExists, NotFound
+from carddav_msg.errors import AlreadyExists, NotFound, Superseded
 
 
 class NetworkWrites(SignInWrites):
@@ -35,12 +36,15 @@ class NetworkWrites(SignInWrites):
         rows = self._rows(lock, row=network)
         if not rows:
             raise NotFound("There is no such network any more.")
+        if rows[0].rendering > rows[0].own_rendering:
+            raise Superseded
         domains, cloud_ids = (text.split(",") if text else () for text in (rows[0].domains, rows[0].cloud_ids))
         return codec.network_of(rows[0], domains, cloud_ids)
 
     def add_network(self, network: Network) -> Network:
         self._check_names(network)
-        values = {**codec.network_values(network), "changed": self.now}
+        own = own_number(self.statements.rendering)
+        values = {**codec.network_values(network), "changed": self.now, "rendering": own, "rendered": own}
         row = self.connection.execute(insert(networks).values(values).returning(networks.c.id)).scalar_one()
         stored = replace(network, id=row)
         self._save_selectors(stored)

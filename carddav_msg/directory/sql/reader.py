@@ -7,7 +7,7 @@ import random
 import string
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Select, func, literal, or_, select
@@ -17,12 +17,13 @@ from carddav_msg.directory.rows import (
     Credentials,
     DirectoryBook,
     GrantRow,
+    Rendering,
     Retention,
     SeenCard,
     SharedBook,
     UserWithSecrets,
 )
-from carddav_msg.directory.sql import codec
+from carddav_msg.directory.sql import codec, renderings
 from carddav_msg.directory.sql.engine import Conflict, open_engines, translated
 from carddav_msg.directory.sql.hot import SqlHotReads
 from carddav_msg.directory.sql.migrate import schema_problem
@@ -63,11 +64,12 @@ _LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 class SqlDirectory(SqlSignInReads, SqlHotReads):
     """The directory on a SQL database. Opening connects to nothing; threads share one object, processes don't."""
 
-    def __init__(self, url: str, retention: Retention) -> None:
+    def __init__(self, url: str, retention: Retention, rendering: Rendering) -> None:
         self._reads, self._writes = open_engines(url)
         self._actor = SERVER
         self._retention = retention
-        self._write_statements = WriteStatements(self._writes)
+        self._rendering = rendering
+        self._write_statements = WriteStatements(self._writes, rendering)
         super().__init__(self._reads)
 
     def acting(self, actor: Actor) -> SqlDirectory:
@@ -273,6 +275,17 @@ class SqlDirectory(SqlSignInReads, SqlHotReads):
         with self._reading() as connection:
             row = connection.execute(query).first()
         return SeenCard(*row) if row else None
+
+    def networks_to_render(self) -> list[int]:
+        with self._reading() as connection:
+            return renderings.read_networks_to_render(connection, self._rendering)
+
+    def cards_to_render(self) -> int:
+        with self._reading() as connection:
+            return renderings.count_cards_to_render(connection, self._rendering)
+
+    def rendering_alone(self) -> AbstractContextManager[None]:
+        return renderings.rendering_alone(self._reads)
 
     def ready(self) -> str:
         try:

@@ -76,6 +76,8 @@ networks = Table(
     _text("source_name"),
     _text("source_owned", "[]"),  # JSON: fields that an import feeds, so that clients can't edit them
     _number("changed"),
+    _number("rendering"),  # who renders by an earlier one changes no card of the network any more
+    _number("rendered"),  # the rendering by which all its cards are done
     UniqueConstraint("network_key"),
     UniqueConstraint("effective_key"),
     Index(None, "sip_host_key"),
@@ -368,6 +370,15 @@ keys = Table(
 )
 
 meta = Table("meta", metadata, Column("name", Text, primary_key=True), Column("value", Text, nullable=False))
+
+renderings = Table(
+    "renderings",
+    metadata,
+    Column("id", Row, primary_key=True),  # rises: the newest is the one in force
+    _number("version"),  # of the code
+    _text("fingerprint"),  # of the code and the settings
+    _number("since"),
+)
 
 staging = Table(
     "staging",

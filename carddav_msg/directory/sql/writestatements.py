@@ -21,7 +21,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
+from carddav_msg.directory.rows import Rendering
 from carddav_msg.directory.sql.compiled import Statement
+from carddav_msg.directory.sql.renderings import own_number
 from carddav_msg.directory.sql.schema import (
     Row,
     audit,
@@ -52,7 +54,8 @@ _CARD: Final = ("href", "uid", "etag", "seq", "user", "modified", "size", "fn_ke
 class WriteStatements:
     """One attribute for each statement."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, rendering: Rendering) -> None:
+        self.rendering = rendering
         on_postgresql = engine.dialect.name == "postgresql"
 
         def compiled(statement: Any) -> Statement:
@@ -62,7 +65,7 @@ class WriteStatements:
         concatenate = func.string_agg if on_postgresql else func.group_concat
         domains = _list(network_domains.c.domain, concatenate).label("domains")
         cloud_ids = _list(network_cloud_ids.c.cloud_id, concatenate).label("cloud_ids")
-        network = select(networks, domains, cloud_ids)
+        network = select(networks, domains, cloud_ids, own_number(rendering).label("own_rendering"))
         network = network.where(networks.c.id == row)
         shared = network.with_for_update(read=True, of=networks) if on_postgresql else network
         exclusive = network.with_for_update(of=networks) if on_postgresql else network

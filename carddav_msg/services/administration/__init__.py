@@ -9,7 +9,7 @@ from carddav_msg.credentials.keyring import Keyring
 from carddav_msg.credentials.passwords import Passwords
 from carddav_msg.directory.port import Directory, Transaction
 from carddav_msg.domain.audit import AuditEntry
-from carddav_msg.publishing import networks as publishing
+from carddav_msg.publishing.rebuilding import Progress, rebuild
 from carddav_msg.publishing.renderer import Renderer
 from carddav_msg.services.administration.audit import Audit
 from carddav_msg.services.administration.books import SharedBooks
@@ -42,13 +42,17 @@ class Administration:
         self._directory = directory
         self._renderer = renderer
 
-    def outdated(self) -> bool:
-        """True when cards were rendered by another release or with other settings, so that `rebuild` is due."""
-        return self._directory.meta(publishing.FINGERPRINT) != self._renderer.fingerprint
+    def announce(self) -> bool:
+        """Brings our way of rendering into force, where `rebuild` follows; False when a newer one is in force."""
+        return self._directory.transact(lambda transaction: transaction.announce())
 
-    def rebuild(self) -> int:
-        """Renders every card again, renumbering only those whose bytes differ; returns how many did."""
-        return publishing.rebuild(self._directory, self._renderer)
+    def outdated(self) -> bool:
+        """True when our way of rendering is in force and some cards are not rendered in it yet."""
+        return bool(self._directory.networks_to_render())
+
+    def rebuild(self, progress: Progress, *, everything: bool) -> int:
+        """Renders the cards that are not rendered in our way yet, or every card; see `publishing.rebuilding`."""
+        return rebuild(self._directory, self._renderer, progress, everything=everything)
 
     def restored(self) -> int:
         """After a backup of the database was restored: every client syncs anew. Returns the number of books."""

@@ -77,6 +77,8 @@ def upgrade() -> None:
         sa.Column("source_name", TEXT, server_default="", nullable=False),
         sa.Column("source_owned", TEXT, server_default="[]", nullable=False),
         sa.Column("changed", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("rendering", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("rendered", sa.BigInteger(), server_default="0", nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_networks")),
         sa.UniqueConstraint("effective_key", name=op.f("uq_networks_effective_key")),
         sa.UniqueConstraint("network_key", name=op.f("uq_networks_network_key")),
@@ -90,6 +92,14 @@ def upgrade() -> None:
         sa.Column("body", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("digest", name=op.f("pk_photos")),
         sa.UniqueConstraint("content_key", name=op.f("uq_photos_content_key")),
+    )
+    op.create_table(
+        "renderings",
+        sa.Column("id", ROW, nullable=False),
+        sa.Column("version", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("fingerprint", TEXT, server_default="", nullable=False),
+        sa.Column("since", sa.BigInteger(), server_default="0", nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_renderings")),
     )
     op.create_table(
         "staging",
