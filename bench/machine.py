@@ -16,13 +16,13 @@ def describe() -> dict[str, str | int]:
         "system": f"{platform.system()} {'.'.join(platform.release().split('.')[:2])}",
         "python": platform.python_version(),
         "sqlite": sqlite3.sqlite_version,
-        **{name: _version(name) for name in ("gunicorn", "radicale", "lxml", "sqlalchemy", "psycopg")},
+        **{name: _version(name) for name in ("granian", "radicale", "lxml", "sqlalchemy", "psycopg")},
     }
 
 
 def sentence(machine: dict[str, str | int]) -> str:
     """The same for people."""
-    named = ", ".join(f"{name} {machine[name]}" for name in ("gunicorn", "radicale", "lxml", "sqlalchemy", "psycopg"))
+    named = ", ".join(f"{name} {machine[name]}" for name in ("granian", "radicale", "lxml", "sqlalchemy", "psycopg"))
     return (
         f"{machine['cores']} cores, {machine['memory_gib']} GiB, {machine['system']}, "
         f"Python {machine['python']}, SQLite {machine['sqlite']}, {named}. Client and server share the cores."

@@ -54,7 +54,7 @@ def configure(level: str = "info", *, stream: Callable[[], object] | None = None
     root.setLevel(level.upper())
     # The engine tells its whole configuration at every start; that is for whoever looks for a fault.
     logging.getLogger("radicale").setLevel(logging.NOTSET if level.lower() == "debug" else logging.WARNING)
-    adopt("radicale", "gunicorn.error", "gunicorn.access", "werkzeug")
+    adopt("radicale", "werkzeug")
 
 
 def adopt(*names: str) -> None:

@@ -1,7 +1,7 @@
 """The whole server as one WSGI application: Flask at `/`; at `/dav` the guard, the lane, and Radicale behind them.
 
-The only module that imports Radicale. For gunicorn: `carddav_msg.wsgi:create_application()`, called in each worker; the
-services connect at the first question, after the fork.
+The only module that imports Radicale. Another WSGI server calls `create_application`; `carddav-msg serve` builds the
+services and mounts them before it forks, and calls `begin` behind the fork. They connect at the first question.
 """
 
 from __future__ import annotations
@@ -33,12 +33,16 @@ WELL_KNOWN: Final = "/.well-known/carddav"
 
 def create_application(settings: Settings | None = None) -> WSGIApplication:
     """The server for these settings (default: those of the environment). ConfigurationError when they can't work."""
-    settings = load() if settings is None else settings
-    if settings.metrics_port:
-        metrics.enable()
-    services = bootstrap.build(settings)
-    services.observations.start()
+    services = bootstrap.build(load() if settings is None else settings)
+    begin(services)
     return mount(services)
+
+
+def begin(services: Services) -> None:
+    """What a process starts that answers requests: its counters, and the thread that writes observations."""
+    if services.settings.metrics_port:
+        metrics.enable()
+    services.observations.start()
 
 
 def mount(services: Services) -> WSGIApplication:

@@ -10,6 +10,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, Self
@@ -49,7 +50,15 @@ def _text(value: object) -> str:
 class Server:
     """A process that serves `url`. `output()` is all it has written so far, to both streams."""
 
-    def __init__(self, command: list[str], environ: dict[str, str], url: str, log: Path, cwd: Path | None) -> None:
+    def __init__(
+        self,
+        command: list[str],
+        environ: dict[str, str],
+        url: str,
+        log: Path,
+        cwd: Path | None,
+        pass_fds: Sequence[int] = (),
+    ) -> None:
         self.url = url
         self._log = log
         with log.open("wb") as file:
@@ -61,6 +70,7 @@ class Server:
                 stdout=file,
                 stderr=file,
                 start_new_session=True,
+                pass_fds=pass_fds,
             )
 
     def wait(self, path: str = "/readyz") -> Self:
@@ -83,6 +93,16 @@ class Server:
             return error.code < 500
         except OSError:
             return False
+
+    @property
+    def pid(self) -> int:
+        """The first process, whose children answer."""
+        return self._process.pid
+
+    @property
+    def status(self) -> int | None:
+        """How the process ended; None while it runs."""
+        return self._process.poll()
 
     def output(self) -> str:
         """What the process and its workers have written."""
@@ -130,9 +150,16 @@ class Servers:
                     raise
         raise AssertionError("not reached")
 
-    def process(self, command: list[str], environ: dict[str, str], url: str, cwd: Path | None = None) -> Server:
+    def process(
+        self,
+        command: list[str],
+        environ: dict[str, str],
+        url: str,
+        cwd: Path | None = None,
+        pass_fds: Sequence[int] = (),
+    ) -> Server:
         """Any command that serves `url`, such as a stock Radicale; `wait()` is the caller's."""
         log = self._folder / f"server-{len(self._started)}.log"
-        server = Server(command, environ, url, log, cwd)
+        server = Server(command, environ, url, log, cwd, pass_fds)
         self._started.append(server)
         return server

@@ -127,9 +127,9 @@ def test_a_record_that_can_not_be_formatted_shows_no_arguments(
 
 
 def test_loggers_with_own_handlers_are_taken_over(written: io.StringIO) -> None:
-    """gunicorn and Radicale keep handlers of their own; their lines come through ours, once."""
+    """werkzeug and Radicale keep handlers of their own; their lines come through ours, once."""
     own = io.StringIO()
-    for name in ("gunicorn.error", "radicale"):
+    for name in ("werkzeug", "radicale"):
         logger = logging.getLogger(name)
         logger.addHandler(logging.StreamHandler(own))
         logger.propagate = False

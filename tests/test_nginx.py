@@ -188,7 +188,7 @@ def test_what_the_server_learns_of_the_proxy(
     with nginx(tmp_path / "nginx", _port(running.url)) as front:
         status, text = front.ask("GET", "/auth?username=anna&password=wrong", forged)
         assert status == 401
-        assert "Strict-Transport-Security: max-age=31536000" in text
+        assert "strict-transport-security: max-age=31536000" in text.lower()
         assert front.ask("GET", "/.well-known/carddav", {}, plain=True)[0] == 301
     assert "sign-in refused: client=127.0.0.1 " in running.stop()
 

@@ -183,7 +183,7 @@ def set_environment(monkeypatch: pytest.MonkeyPatch) -> Callable[[Settings], Non
 
 
 def test_the_application_of_the_environment(settings: Settings, set_environment: Callable[[Settings], None]) -> None:
-    """`carddav_msg.wsgi:create_application()` is what gunicorn calls; it reads the settings by itself."""
+    """`carddav_msg.wsgi:create_application()` is what a WSGI server calls; it reads the settings by itself."""
     services = bootstrap.build(settings)
     fill(services)
     services.close()

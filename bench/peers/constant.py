@@ -19,10 +19,10 @@ def application(folder: str) -> WSGIApplication:
         method = environ["REQUEST_METHOD"]
         if method in _STATUS:
             start_response(_STATUS[method], [("Content-Length", "0")] if method == "PUT" else [])
-            return ()
+            return []
         body = answers[environ["PATH_INFO"]]
         headers = [("Content-Type", "application/xml"), ("Content-Length", str(len(body)))]
         start_response("207 Multi-Status", headers)
-        return (body,)
+        return [body]  # granian sends a list at once
 
     return app

@@ -73,33 +73,43 @@ class Floor:
 
 
 class Constant:
-    """A WSGI application under gunicorn that answers from memory: what a Python server of this kind can reach."""
+    """A WSGI application under granian that answers from memory: what a Python server of this kind can reach."""
 
     name = "constant"
     label = "constant WSGI app"
 
     @contextmanager
     def start(self, folder: Path, contacts: Sequence[Contact]) -> Iterator[Target]:
-        """gunicorn with the workers and threads that our server has by default."""
+        """granian with the workers and threads that our server has by default."""
         port = processes.free_port()
         write_answers(folder / "www" / "book", contacts)
         code = f"from bench.peers.constant import application; app = application({str(folder / 'www')!r})"
         (folder / "constant_app.py").write_text(code + "\n", "utf-8")
         root = Path(__file__).parent.parent.parent
-        command = [sys.executable, "-m", "gunicorn", "--bind", f"{processes.HOST}:{port}", "--worker-class", "gthread"]
+        command = [
+            sys.executable,
+            "-m",
+            "granian",
+            "--interface",
+            "wsgi",
+            "--host",
+            processes.HOST,
+            "--port",
+            str(port),
+        ]
         command += [
             "--workers",
             "2",
-            "--threads",
-            "8",
-            "--keep-alive",
-            "30",
-            "--log-level",
-            "error",
+            "--blocking-threads",
+            "24",
+            "--runtime-mode",
+            "st",
+            "--http",
+            "1",
             "constant_app:app",
         ]
         environ = {"PYTHONPATH": str(root), "PATH": "/usr/bin:/bin"}
-        with processes.running(command, folder / "gunicorn.log", port=port, environ=environ) as pid:
+        with processes.running(command, folder / "granian.log", port=port, environ=environ) as pid:
             yield Target(self.name, port, _PATH, pids=(pid,), static=True, facts="no authentication, stores nothing")
 
 

@@ -3,34 +3,32 @@
 from __future__ import annotations
 
 import logging
-import socket
+import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from carddav_msg import settings as configuration
 from carddav_msg.cli import output
+from carddav_msg.cli.listener import UNIX, check_address, open_listener, place
 from carddav_msg.cli.metrics import Metrics
 from carddav_msg.cli.state import State, pass_state
-from carddav_msg.errors import ConfigurationError
-from carddav_msg.settings import Settings
+from carddav_msg.errors import CarddavMsgError, ConfigurationError
+from carddav_msg.settings import PREFIX, Settings
 
 if TYPE_CHECKING:
-    from wsgiref.types import WSGIApplication
+    from carddav_msg.bootstrap import Services
 
 log = logging.getLogger(__name__)
 
-_UNIX: Final = "unix:"
-_KEEPALIVE: Final = 30
-_GRACE: Final = 30
-# A longer line or header is answered with 414 or 431: passwords in a query are short, and memory is not for strangers.
-_REQUEST_LINE: Final = 8190
-_HEADERS: Final = 64
-_HEADER_SIZE: Final = 8190
+_NOT_FOR_REQUESTS: Final = (PREFIX, "HTTP_", "REMOTE_")
+"""The environ of a request holds the variables of the process: not our passwords, and none that look like headers."""
 _SUPERSEDED: Final = (
     "Warning: Cards are rendered by a newer release, or with settings that were set after these. This server answers "
     "reads, and refuses to change cards that are rendered so. To go back to these settings: carddav-msg rebuild"
@@ -50,24 +48,57 @@ def serve(state: State, /, **given: Any) -> None:
     """
     from carddav_msg import bootstrap, logs
 
-    settings = replace(state.settings, **{name: value for name, value in given.items() if value is not None})
+    settings = _with(state.settings, given)
     if bootstrap.is_new_database(settings):
         bootstrap.migrate(settings)
-    outdated = _checked(settings)
-    _check_addresses(settings)
+    current = _Current(state.config, given, settings)
     _say_who_may_ask(settings)
     logs.configure(settings.log_level)  # not before: Alembic is talkative
     if settings.public_url == Settings().public_url and settings.port != Settings().port:
         output.warn(
             f"Warning: photos and links point to {settings.public_url}; set public_url to where phones find us."
         )
-    _run(settings, _Rebuild(state.config) if outdated else None, Metrics(settings) if settings.metrics_port else None)
+    _run(current)
 
 
-def _checked(settings: Settings) -> bool:
-    """Whether cards are to be rendered again. ConfigurationError when schema or keys don't fit.
+class _Current:
+    """The services of the moment: with the settings and keys of the start, until new ones are asked for that work."""
 
-    All that was opened is closed again, since the workers are forked from this process.
+    def __init__(self, config: Path | None, given: Mapping[str, Any], settings: Settings) -> None:
+        self.services, self.outdated = _checked(settings)
+        self.environ = dict(os.environ)
+        self._config = config
+        self._given = given
+
+    def renew(self) -> None:
+        """Reads settings and keys again. When they don't work that is told, and those that did stay."""
+        try:
+            settings = _with(configuration.load(self._config, self.environ), self._given)
+            self.services, self.outdated = _checked(settings)
+        except CarddavMsgError as error:
+            log.error("The new settings don't work, so the old ones stay: %s", error)
+        else:
+            log.info("The settings and keys were read again.")
+
+    def command(self, *arguments: str) -> subprocess.Popen[bytes]:
+        """Starts a command of ours beside the server."""
+        config = ["--config", str(self._config)] if self._config else []
+        return subprocess.Popen(  # noqa: S603  # this very program
+            [sys.executable, "-m", "carddav_msg", *config, *arguments],
+            env=self.environ,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+        )
+
+
+def _with(settings: Settings, given: Mapping[str, Any]) -> Settings:
+    return replace(settings, **{name: value for name, value in given.items() if value is not None})
+
+
+def _checked(settings: Settings) -> tuple[Services, bool]:
+    """The services, and whether cards are to be rendered again. ConfigurationError when schema or keys don't fit.
+
+    What was opened is closed again, since the workers are forked from this process; the services open it anew.
     """
     from carddav_msg import bootstrap
 
@@ -77,9 +108,9 @@ def _checked(settings: Settings) -> bool:
             raise ConfigurationError(problems)
         if not services.administration.announce():
             output.warn(_SUPERSEDED)
-        return services.administration.outdated()
+        return services, services.administration.outdated()
     finally:
-        services.close()
+        services.directory.close()
 
 
 def _say_who_may_ask(settings: Settings) -> None:
@@ -94,45 +125,20 @@ def _say_who_may_ask(settings: Settings) -> None:
         click.echo(f"External Authentication is open; it answers every address{but} (auth_access).")
 
 
-def _check_addresses(settings: Settings) -> None:
-    """ConfigurationError when an address can't be listened on: gunicorn would try for seconds and say it in logs."""
-    if not settings.host.startswith(_UNIX):
-        _check_address(settings.host, settings.port, "host and port")
-    if settings.metrics_port:
-        _check_address(settings.metrics_host, settings.metrics_port, "metrics_host and metrics_port")
-
-
-def _check_address(host: str, port: int, names: str) -> None:
-    place = f"{_bracketed(host)}:{port}"
-    try:
-        family, kind, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        with socket.socket(family, kind) as tried:
-            tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            tried.bind(address)
-    except OSError as error:
-        raise ConfigurationError([f"Can't listen on {place}: {error.strerror}. See the settings {names}."]) from None
-
-
 class _Rebuild:
     """`rebuild` in a process of its own beside the server: serving never waits for it."""
 
-    def __init__(self, config: Path | None) -> None:
-        self._command = [
-            sys.executable,
-            "-m",
-            "carddav_msg",
-            *(["--config", str(config)] if config else []),
-            "rebuild",
-            "--due",
-        ]
+    def __init__(self, current: _Current) -> None:
+        self._current = current
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Starts it."""
+        """Starts it when there is something to do."""
+        if not self._current.outdated:
+            return
+        self.stop()
         log.info("Cards were rendered by another release or with other settings; they are rendered again beside.")
-        self._process = subprocess.Popen(  # noqa: S603  # this very program
-            self._command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
-        )
+        self._process = self._current.command("rebuild", "--due")
 
     def stop(self) -> None:
         """Ends it if it still runs; what it has done stays, and the next start goes on."""
@@ -140,83 +146,39 @@ class _Rebuild:
             self._process.terminate()
 
 
-def _run(settings: Settings, rebuild: _Rebuild | None, metrics: Metrics | None) -> None:
-    """Runs gunicorn until it is told to end."""
-    from gunicorn.app.base import BaseApplication
-    from gunicorn.glogging import Logger
+def _run(current: _Current) -> None:
+    """Serves until it is told to end."""
+    from carddav_msg.cli.workers import Workers
 
-    from carddav_msg import logs
-
-    class OurLogger(Logger):  # type: ignore[misc]  # gunicorn has no types
-        """Gunicorn's messages in the product's one pipeline, which knows what must not be shown."""
-
-        def setup(self, cfg: Any) -> None:
-            super().setup(cfg)
-            logs.adopt("gunicorn.error", "gunicorn.access")
-
-    class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
-        """The application is made in each worker, after the fork."""
-
-        def load_config(self) -> None:
-            for name, value in _options(settings, OurLogger, rebuild, metrics).items():
-                if name in self.cfg.settings:  # some are newer than the oldest gunicorn that we run on
-                    self.cfg.set(name, value)
-
-        def load(self) -> WSGIApplication:
-            from carddav_msg.wsgi import create_application
-
-            return create_application(settings)
-
-    Server().run()
-
-
-def _options(settings: Settings, logger: type, rebuild: _Rebuild | None, metrics: Metrics | None) -> dict[str, Any]:
+    settings = current.services.settings
+    if settings.metrics_port:
+        check_address(settings.metrics_host, settings.metrics_port, "metrics_host and metrics_port")
+    listener = open_listener(settings.host, settings.port)
+    metrics = Metrics(settings) if settings.metrics_port else None
+    rebuild = _Rebuild(current)
     beside = [process for process in (rebuild, metrics) if process]
+    workers = Workers(listener, lambda: current.services)
+    for name in current.environ:
+        if name.startswith(_NOT_FOR_REQUESTS):
+            del os.environ[name]
 
-    def when_ready(arbiter: Any) -> None:
-        click.echo(f"carddav-msg serves {_place(arbiter.LISTENERS[0].sock)}")
+    def started() -> None:
+        click.echo(f"carddav-msg serves {place(listener)}")
         sys.stdout.flush()
         for process in beside:
             process.start()
 
-    def on_exit(arbiter: Any) -> None:
+    def renewed() -> None:
+        current.renew()
+        rebuild.start()
+
+    workers.on_startup(started)
+    workers.on_reload(renewed)
+    try:
+        workers.run()
+    finally:
         for process in beside:
             process.stop()
-
-    def child_exit(arbiter: Any, worker: Any) -> None:
-        if metrics:
-            metrics.forget(worker)
-
-    hooks: dict[str, Callable[..., None]] = {"when_ready": when_ready, "on_exit": on_exit, "child_exit": child_exit}
-    return {
-        "bind": settings.host if settings.host.startswith(_UNIX) else f"{_bracketed(settings.host)}:{settings.port}",
-        # Of a Unix socket: whoever can open it is a proxy, so only the group can.
-        "umask": 0o007 if settings.host.startswith(_UNIX) else 0,
-        "workers": settings.workers,
-        "worker_class": "gthread",
-        "threads": settings.threads,
-        "keepalive": _KEEPALIVE,
-        "graceful_timeout": _GRACE,
-        "limit_request_line": _REQUEST_LINE,
-        "limit_request_fields": _HEADERS,
-        "limit_request_field_size": _HEADER_SIZE,
-        "proc_name": "carddav-msg",
-        "loglevel": settings.log_level,
-        "logger_class": logger,
-        "accesslog": None,
-        # Headers of proxies count for nothing here: the product itself knows whom to believe (`entrance`).
-        "forwarded_allow_ips": "",
-        "forwarder_headers": "",
-        "control_socket_disable": True,
-        **hooks,
-    }
-
-
-def _place(listener: socket.socket) -> str:
-    """Where a listener listens, as a URL where there is one."""
-    name = listener.getsockname()
-    return f"{_UNIX}{name}" if isinstance(name, str) else f"http://{_bracketed(name[0])}:{name[1]}"
-
-
-def _bracketed(host: str) -> str:
-    return f"[{host}]" if ":" in host else host
+        if settings.host.startswith(UNIX):
+            with suppress(FileNotFoundError):
+                Path(settings.host.removeprefix(UNIX)).unlink()

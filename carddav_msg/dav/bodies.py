@@ -17,7 +17,7 @@ def read_body(environ: WSGIEnvironment, limit: int) -> bytes | Answer:
     if not announced and not chunked:
         return b""
     if chunked:
-        # Only a server that marks the end of its input can be read to the end (gunicorn does, and de-chunks).
+        # Only a server that marks the end of its input can be read to the end (ours does, and de-chunks).
         if not environ.get("wsgi.input_terminated"):
             return refusal(411, "Send the request with a Content-Length.", reason="no length")
         length = None

@@ -58,10 +58,10 @@ def test_version(unprepared: Command) -> None:
 
 
 def test_help_is_quick() -> None:
-    """What only some commands need is not imported for the others: no database, no rich, no gunicorn for `--help`."""
+    """What only some commands need is not imported for the others: no database, no rich, no granian for `--help`."""
     program = (
         "import sys; from carddav_msg.cli import commands; commands(['--help'], standalone_mode=False);"
-        "heavy = {'sqlalchemy', 'alembic', 'rich', 'gunicorn', 'phonenumbers', 'radicale', 'flask', 'passlib'};"
+        "heavy = {'sqlalchemy', 'alembic', 'rich', 'granian', 'phonenumbers', 'radicale', 'flask', 'passlib'};"
         "sys.exit(' '.join(heavy & set(sys.modules)) or 0)"
     )
     done = subprocess.run(

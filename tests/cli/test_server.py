@@ -8,6 +8,7 @@ import socket
 import sys
 import time
 import urllib.request
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -49,8 +50,9 @@ def raw(url: str, request: bytes) -> bytes:
     host, port = url.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port)), timeout=30) as connection:
         connection.sendall(request)
-        connection.shutdown(socket.SHUT_WR)
-        return b"".join(iter(lambda: connection.recv(65536), b""))
+        with suppress(ConnectionResetError):  # of an answer that came before all of the request was read
+            return b"".join(iter(lambda: connection.recv(65536), b""))
+        return b""
 
 
 def test_a_free_port_is_taken_and_printed(server: Servers, settings: Settings) -> None:
@@ -73,10 +75,8 @@ def test_a_new_sqlite_file_is_migrated(server: Servers, settings: Settings, tmp_
     assert "alembic" not in started.output()
 
 
-def test_the_raw_path_reaches_the_application(
-    server: Servers, settings: Settings, services: bootstrap.Services
-) -> None:
-    """A percent-encoded principal is found: gunicorn hands the undecoded URI on."""
+def test_an_encoded_path_is_decoded(server: Servers, settings: Settings, services: bootstrap.Services) -> None:
+    """A percent-encoded principal is found."""
     acme = add_network(services, "acme")
     add_user(services, acme, "jürgen@acme.example", password="secret-j")
     started = server(settings)
@@ -88,15 +88,16 @@ def test_the_raw_path_reaches_the_application(
 
 
 def test_what_does_not_fit_a_request_is_refused(server: Servers, settings: Settings) -> None:
-    """Over-long lines and headers get their status; the log says that there was one and not what was in it."""
+    """Over-long lines and heads get their status, and no log says what was in them."""
     started = server(settings, log_level="debug")
-    long = b"x" * 9000
-    assert raw(started.url, b"GET /auth?password=canary" + long + b" HTTP/1.1\r\n\r\n").startswith(b"HTTP/1.1 414")
+    long, many = b"x" * 200_000, b"X-Canary: canary\r\n" * 120
+    line = b"GET /auth?password=canary" + long + b" HTTP/1.1\r\n\r\n"
+    assert raw(started.url, line).startswith((b"HTTP/1.1 414", b"HTTP/1.1 431"))  # by what came first
     header = b"GET / HTTP/1.1\r\nHost: x\r\nAuthorization: Basic canary" + long + b"\r\n\r\n"
     assert raw(started.url, header).startswith(b"HTTP/1.1 431")
+    assert raw(started.url, b"GET / HTTP/1.1\r\nHost: x\r\n" + many + b"\r\n").startswith(b"HTTP/1.1 431")
     assert raw(started.url, b"GET /auth?password=canary HTTP/x\r\n\r\n").startswith(b"HTTP/1.1 400")
-    assert "Invalid request" in started.output()
-    assert "canary" not in started.output()
+    assert "canary" not in started.output().lower()
 
 
 def test_cards_are_rendered_again_beside_the_server(
@@ -115,11 +116,10 @@ def test_cards_are_rendered_again_beside_the_server(
 
 
 def test_sigterm_ends_the_server(server: Servers, settings: Settings) -> None:
-    """An operator's stop is orderly: the workers end and the exit is logged."""
+    """An operator's stop is orderly: the workers finish and end, and the process with them."""
     started = server(settings, workers=2)
-    output = started.stop()
-    assert "Traceback" not in output
-    assert "Shutting down" in output
+    assert "Traceback" not in started.stop()
+    assert started.status == 0
 
 
 def test_an_older_schema_is_refused(command: Command, settings: Settings) -> None:

@@ -1,0 +1,78 @@
+"""The socket that `serve` listens on: made here once, before the workers, which share it.
+
+One queue for all workers: a worker that ends or is replaced takes no waiting connection with it.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+from typing import Any, Final
+
+from carddav_msg.errors import ConfigurationError
+
+UNIX: Final = "unix:"
+BACKLOG: Final = 1024
+_FIRST_FD: Final = 3  # sd_listen_fds(3): where systemd leaves the sockets that it opened for us
+_GROUP_ONLY: Final = 0o007
+
+
+def open_listener(host: str, port: int) -> socket.socket:
+    """The socket that systemd handed over, or a new one; ConfigurationError when the address can't be listened on."""
+    if os.environ.pop("LISTEN_PID", "") == str(os.getpid()):
+        number = os.environ.pop("LISTEN_FDS", "")
+        if number != "1":
+            raise ConfigurationError([f"systemd passes {number or 'no'} sockets; the socket unit has to open one."])
+        return socket.socket(fileno=_FIRST_FD)
+    return _unix(host.removeprefix(UNIX)) if host.startswith(UNIX) else _tcp(host, port)
+
+
+def check_address(host: str, port: int, names: str) -> None:
+    """ConfigurationError, with the names of the settings, when nobody could listen there now."""
+    _tcp(host, port, names).close()
+
+
+def place(listener: socket.socket) -> str:
+    """Where a listener listens, as a URL where there is one."""
+    name = listener.getsockname()
+    return f"{UNIX}{name}" if isinstance(name, str) else f"http://{_bracketed(name[0])}:{name[1]}"
+
+
+def _tcp(host: str, port: int, names: str = "host and port") -> socket.socket:
+    try:
+        family, kind, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listener = socket.socket(family, kind)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # connections inherit it
+        return _listening(listener, address)
+    except OSError as error:
+        where = f"{_bracketed(host)}:{port}"
+        raise ConfigurationError([f"Can't listen on {where}: {error.strerror}. See the settings {names}."]) from None
+
+
+def _unix(path: str) -> socket.socket:
+    """Whoever can open it is a proxy, so only the group can."""
+    before = os.umask(_GROUP_ONLY)
+    try:
+        if Path(path).is_socket():
+            Path(path).unlink()  # left by a server that was killed
+        return _listening(socket.socket(socket.AF_UNIX), path)
+    except OSError as error:
+        raise ConfigurationError([f"Can't listen on {UNIX}{path}: {error.strerror}. See the setting host."]) from None
+    finally:
+        os.umask(before)
+
+
+def _listening(listener: socket.socket, address: Any) -> socket.socket:
+    try:
+        listener.bind(address)
+        listener.listen(BACKLOG)
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host

@@ -1,0 +1,113 @@
+"""The worker processes of `serve`: granian's, with our listener, our logs and our way to take new settings.
+
+Whatever the workers need is imported before the first one is forked, so that they share its memory; nothing is opened
+then: no connection, no thread, no lock that somebody holds.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import socket
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+from granian import Granian
+from granian.constants import HTTPModes, Interfaces, Loops, RuntimeModes
+from granian.http import HTTP1Settings
+from granian.log import LogLevels
+from granian.net import SocketHolder  # type: ignore[attr-defined]  # its stubs lag behind
+
+from carddav_msg import logs
+from carddav_msg.cli.listener import BACKLOG
+
+if TYPE_CHECKING:
+    from wsgiref.types import WSGIApplication
+
+    from carddav_msg.bootstrap import Services
+
+_LOGGERS: Final = ("_granian", "granian.access")
+_CONNECTIONS: Final = 8192
+"""Connections that one worker keeps open at the same time; those of idle phones cost some kilobytes each."""
+_IDLE_MILLISECONDS: Final = 30_000
+# A longer head is answered with 431: passwords in a query are short, and memory is not for strangers.
+_HEAD: Final = 64 * 1024
+_GRACE_SECONDS: Final = 30
+_OVERLAP_SECONDS: Final = 1.0
+_M_MMAP_THRESHOLD: Final = -3  # mallopt(3)
+_M_ARENA_MAX: Final = -8
+
+
+class Workers(Granian):  # type: ignore[misc,valid-type]  # the class is chosen when granian is imported
+    """Processes that answer on one listener. SIGHUP replaces them one by one, SIGTERM lets them finish and ends them.
+
+    `services` gives those of the moment, each time that workers are started.
+    """
+
+    def __init__(self, listener: socket.socket, services: Callable[[], Services]) -> None:
+        settings = services().settings
+        super().__init__(
+            target="carddav-msg",
+            interface=Interfaces.WSGI,
+            workers=settings.workers,
+            blocking_threads=settings.threads,
+            runtime_mode=RuntimeModes.st,
+            loop=Loops.asyncio,
+            http=HTTPModes.http1,
+            websockets=False,
+            backlog=BACKLOG,
+            backpressure=_CONNECTIONS,
+            http1_settings=HTTP1Settings(header_read_timeout=_IDLE_MILLISECONDS, max_buffer_size=_HEAD),
+            log_level=LogLevels.error,
+            respawn_failed_workers=True,
+            respawn_interval=_OVERLAP_SECONDS,
+            workers_kill_timeout=_GRACE_SECONDS,
+        )
+        self._listener = listener
+        self._services = services
+        self._mounted: tuple[Services, WSGIApplication] | None = None
+
+    def run(self) -> None:
+        """Serves until SIGTERM or SIGINT."""
+        _give_memory_back()
+        self.on_startup(self._prepare)
+        self.on_reload(self._prepare)
+        self.serve(target_loader=self._application, wrap_loader=False)
+
+    def _prepare(self) -> None:
+        """Makes the application that all workers forked from now on have in common."""
+        from carddav_msg.wsgi import mount
+
+        logs.adopt(*_LOGGERS)
+        services = self._services()
+        self._mounted = (services, mount(services))
+        gc.collect()
+        gc.freeze()  # the collector would write to every object, and so give each worker its own copy
+
+    def _application(self) -> WSGIApplication:
+        """Called in each worker, behind the fork."""
+        from carddav_msg.wsgi import begin
+
+        assert self._mounted  # prepared before the first worker
+        services, application = self._mounted
+        logs.configure(services.settings.log_level)
+        logs.adopt(*_LOGGERS)
+        begin(services)
+        return application
+
+    def _init_shared_socket(self) -> None:
+        # On Linux granian would open a listener for each worker, and lose the queue of one that ends.
+        self._sfd = self._listener.fileno()
+        self._shd = SocketHolder(self._sfd, self._listener.family == socket.AF_UNIX, BACKLOG)  # type: ignore[call-arg]
+        self._sso = self._listener
+
+    def _drop_shared_socket(self) -> None:
+        self._listener.close()
+
+
+def _give_memory_back() -> None:
+    """Makes glibc return what a password hash used (19 MiB) instead of keeping it, in each thread that ever hashed."""
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:  # other libraries of C return it anyway
+        mallopt(_M_MMAP_THRESHOLD, 1 << 20)
+        mallopt(_M_ARENA_MAX, 2)

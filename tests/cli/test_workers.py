@@ -1,0 +1,177 @@
+"""The worker processes of `carddav-msg serve`: what they inherit, and how they are replaced while phones ask."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from carddav_msg.bootstrap import Services
+from carddav_msg.settings import Settings
+from tests.builders import add_network, add_user
+from tests.dav.clients import basic
+from tests.servers import PATIENCE, Server, Servers, environment
+
+PASSWORD = "secret-a"
+
+
+@pytest.fixture
+def anna(services: Services) -> dict[str, str]:
+    """The headers of a user who may poll."""
+    add_user(services, add_network(services, "acme"), "anna", password=PASSWORD)
+    return {"Depth": "0", "Authorization": basic(f"acme~anna:{PASSWORD}")}
+
+
+class Phones(threading.Thread):
+    """Polls over a kept connection until told to end; `failed` has what went wrong.
+
+    A kept connection that the server closed before it answered anything is made anew, as every HTTP client does.
+    """
+
+    def __init__(self, port: int, headers: dict[str, str]) -> None:
+        super().__init__()
+        self._port = port
+        self._headers = headers
+        self._end = threading.Event()
+        self.answered = 0
+        self.failed: list[str] = []
+
+    def run(self) -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=PATIENCE)
+        while not self._end.is_set():
+            fresh = connection.sock is None
+            try:
+                connection.request("PROPFIND", "/dav/acme~anna/directory/", headers=self._headers)
+                answer = connection.getresponse()
+                answer.read()
+            except (ConnectionError, http.client.RemoteDisconnected) as error:
+                connection.close()
+                if fresh:
+                    self.failed.append(repr(error))
+                continue
+            self.answered += 1
+            if answer.status != 207:
+                self.failed.append(f"{answer.status}")
+        connection.close()
+
+    def stop(self) -> None:
+        """Ends the thread."""
+        self._end.set()
+        self.join()
+
+
+@contextmanager
+def polling(port: int, headers: dict[str, str], count: int = 4) -> Iterator[list[Phones]]:
+    """Phones that poll meanwhile; nothing of what they ask fails."""
+    phones = [Phones(port, headers) for _ in range(count)]
+    for phone in phones:
+        phone.start()
+    try:
+        yield phones
+    finally:
+        for phone in phones:
+            phone.stop()
+    assert [failure for phone in phones for failure in phone.failed] == []
+    assert all(phone.answered for phone in phones)
+
+
+def workers_of(pid: int) -> set[int]:
+    """The children of the server's first process that answer requests."""
+    return {int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text("ascii").split()}
+
+
+def wait_for(condition: object, server: Server) -> None:
+    """Waits until the callable is true."""
+    until = time.monotonic() + PATIENCE
+    while not condition():  # type: ignore[operator]
+        assert time.monotonic() < until, server.output()
+        time.sleep(0.05)
+
+
+def port_of(server: Server) -> int:
+    return int(server.url.rpartition(":")[2])
+
+
+def test_sighup_replaces_the_workers_and_takes_new_settings(
+    server: Servers, settings: Settings, anna: dict[str, str], tmp_path: Path
+) -> None:
+    """No request fails meanwhile; a file with mistakes is told and changes nothing."""
+    config = tmp_path / "carddav-msg.toml"
+    config.write_text("contacts_own_entry = false\n")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "carddav_msg", "--config", str(config), "serve", "--port", str(port)]
+    started = server.process(command, environment(replace(settings, workers=2)), f"http://127.0.0.1:{port}").wait()
+    before = workers_of(started.pid)
+    with polling(port, anna):
+        config.write_text('log_level = "debug"\n')
+        os.kill(started.pid, signal.SIGHUP)
+        wait_for(lambda: len(workers_of(started.pid)) == 2 and not workers_of(started.pid) & before, started)
+        assert "were read again" in started.output()
+        renewed = workers_of(started.pid)
+        config.write_text("nonsense = 1\n")
+        os.kill(started.pid, signal.SIGHUP)
+        wait_for(lambda: "unknown setting 'nonsense'" in started.output(), started)
+        wait_for(lambda: len(workers_of(started.pid)) == 2 and not workers_of(started.pid) & renewed, started)
+
+
+def test_a_worker_that_dies_is_replaced(server: Servers, settings: Settings, anna: dict[str, str]) -> None:
+    """One that the kernel killed is missed for a moment only."""
+    started = server(settings, workers=2)
+    victim = min(workers_of(started.pid))
+    os.kill(victim, signal.SIGKILL)
+    wait_for(lambda: len(workers_of(started.pid) - {victim}) == 2, started)
+    with polling(port_of(started), anna, 1) as (phone,):
+        wait_for(lambda: phone.answered > 5, started)
+
+
+def test_systemd_keeps_the_socket_over_a_restart(
+    server: Servers, settings: Settings, anna: dict[str, str], tmp_path: Path
+) -> None:
+    """With a socket unit a restart, and so an upgrade, makes nobody's request fail: new connections wait."""
+    with socket.create_server(("127.0.0.1", 0), backlog=128) as listener:
+        port = listener.getsockname()[1]
+        launch = (
+            "import os, sys; os.dup2(int(sys.argv[1]), 3);"
+            " os.environ.update(LISTEN_FDS='1', LISTEN_PID=str(os.getpid()));"
+            " os.execv(sys.executable, [sys.executable, '-m', 'carddav_msg', 'serve'])"
+        )
+        listener.set_inheritable(True)
+
+        def start() -> Server:
+            command = [sys.executable, "-c", launch, str(listener.fileno())]
+            running = server.process(
+                command, environment(settings), f"http://127.0.0.1:{port}", pass_fds=[listener.fileno()]
+            )
+            return running.wait()
+
+        first = start()
+        assert f"serves http://127.0.0.1:{port}" in first.output()
+        with polling(port, anna):
+            first.stop()
+            second = start()
+        assert second.status is None
+
+
+def test_workers_inherit_nothing_that_is_open(server: Servers, settings: Settings, anna: dict[str, str]) -> None:
+    """Before the fork there is the listener and no database, and only the main thread runs Python of ours."""
+    started = server(settings, workers=2)
+    with polling(port_of(started), anna, 1) as (phone,):
+        wait_for(lambda: phone.answered > 0, started)
+    database = Path(settings.database_url.removeprefix("sqlite:///"))
+    parent = [os.readlink(link) for link in Path(f"/proc/{started.pid}/fd").iterdir()]
+    assert [name for name in parent if name.startswith(str(database))] == []
+    assert len([name for name in parent if name.startswith("socket:")]) == 1
+    held = [os.readlink(link) for worker in workers_of(started.pid) for link in Path(f"/proc/{worker}/fd").iterdir()]
+    assert any(name.startswith(str(database)) for name in held)
