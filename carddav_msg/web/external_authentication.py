@@ -48,7 +48,12 @@ def blueprint(services: Services, shape: AuthResponseShape) -> Blueprint:
             raise Forbidden("This address is not on the allow-list.")
         sent = parameters.read(request, AUTHENTICATION)
         visitor = services.authentication.enter(
-            sent.login, sent.password, Face.EXTERNAL_AUTHENTICATION, hints=sent.hints, address=sent.address
+            sent.login,
+            sent.password,
+            Face.EXTERNAL_AUTHENTICATION,
+            hints=sent.hints,
+            address=sent.address,
+            phone=sent.device,
         )
         queries.check(visitor, sent)
         account = services.external_authentication.account(

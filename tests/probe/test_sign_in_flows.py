@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
+from carddav_msg import bootstrap
 from carddav_msg.formats.portal import portal
 from carddav_msg.probe.flows import Flow, Phone, Typed, sign_in
 from carddav_msg.web import create_app
@@ -13,15 +15,17 @@ from tests.builders import add_network, add_user
 from tests.outside import asking
 
 if TYPE_CHECKING:
-    from carddav_msg.bootstrap import Services
+    from carddav_msg.settings import Settings
 
 URL = "https://contacts.example.com"
 
 
 @pytest.mark.parametrize("get", [False, True], ids=["post", "get"])
 @pytest.mark.parametrize("by_code", [False, True], ids=["password", "code"])
-def test_flows(services: Services, *, by_code: bool, get: bool) -> None:
-    """Each ends with the same user's URI; only the simple flow, which never provisions, can do nothing with a code."""
+@pytest.mark.parametrize("listed", [False, True], ids=["open", "listed"])
+def test_flows(settings: Settings, *, by_code: bool, get: bool, listed: bool) -> None:
+    """Each ends with the same user's URI; in the simple flow a code does when the SSO server's address is known."""
+    services = bootstrap.build(replace(settings, auth_allowed_sources=("192.0.2.0/24",) if listed else ()))
     acme = add_network(
         services, cloud_ids=("ACMEAPP",), sip_host="sip.acme.example", credentials_in_query="allow" if get else "refuse"
     )
@@ -33,8 +37,9 @@ def test_flows(services: Services, *, by_code: bool, get: bool) -> None:
     assert (account["cloud_username"], account["networkId"]) == ("anna", "acme")
     for flow in Flow:
         result = sign_in(phone, flow)
-        if by_code and flow is Flow.SIMPLE:
+        if by_code and flow is Flow.SIMPLE and not listed:
             assert result.problem.startswith("401")
         else:
             assert (result.problem, result.uri) == ("", "sip:s1@sip.acme.example")
     assert phone.refresh().nodes == account.nodes
+    services.close()

@@ -173,8 +173,44 @@ def test_a_code_that_nobody_used_in_time_is_dead(office: Office) -> None:
     assert office.why(code, address=SSO) == "code_expired"
 
 
+def test_the_sso_server_may_repeat_a_code_without_provisioning(office: Office) -> None:
+    """The simple flow, where it sends what was typed: as long as the phone that the code enrolled is let in."""
+    code, other = office.code(), office.code()
+
+    def asked(secret: str = code, phone: str = "phone-1", address: str = SSO) -> str:
+        how = {"phone": phone, "address": address}
+        try:
+            return office.enter(secret, Face.EXTERNAL_AUTHENTICATION, **how).method.value
+        except Rejected as error:
+            return error.reason
+
+    office.services.authentication._any_login = True
+    assert asked() == "code_unused"
+    office.provision(code, "phone-1")
+    assert asked() == "code_repeated"
+    assert asked(address="192.0.2.8") == asked(address="") == "code_used"
+    assert asked(phone="phone-2") == "code_used"
+    assert asked(phone="") == "code_repeated"
+    assert asked(other) == "code_unused"
+    office.later += 90 * DAY
+    assert asked() == "code_repeated"
+    office.services.administration.devices.revoke("acme", "anna", "phone-1")
+    assert asked() == asked(phone="") == "revoked"
+    office.provision("secret", "phone-2")
+    assert asked(phone="") == "revoked", "nobody can tell which of the two it is"
+    office.services.administration.devices.unrevoke("acme", "anna", "phone-1")
+    assert asked() == "code_repeated"
+    office.services.administration.codes.revoke("acme", "anna")
+    assert asked() == "code_revoked"
+    office.later = 0
+    again = office.code()
+    office.provision(again, "phone-1")
+    office.services.administration.devices.revoke_all("acme", "anna")
+    assert asked(again) == "code_revoked"
+
+
 def test_a_code_opens_the_first_provisioning_alone(office: Office) -> None:
-    """No other face, no refresh, nobody else's account."""
+    """No other face, from anywhere but the SSO server, no refresh, nobody else's account."""
     code = office.code()
     add_user(office.services, office.acme, "bert", password="other")
     for face in Face:

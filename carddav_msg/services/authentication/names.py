@@ -21,7 +21,9 @@ class Names:
         self._directory = directory
 
     def door(self, login: str, slug: str, device_id: str, hints: Hints) -> tuple[Door, str]:
-        """The door of the one user that the login means (DESIGN §2, steps 1 to 3)."""
+        """The door of the one user that the login means, and which of the user's names it is."""
+        if _has_nul(login, slug, hints):
+            raise Rejected("unknown")
         parts = split_login(login)
         if parts:
             door = self._directory.door(fold(parts[0]), fold(parts[1]), slug, device_id)
@@ -33,6 +35,26 @@ class Names:
             if door:
                 return door, matched
         raise Rejected("unknown")
+
+    def counted_as(self, login: str, hints: Hints) -> str:
+        """Under which name failures count: the same for all spellings of a name, whether or not a user has it.
+
+        Networks are read for it and users are not: nobody learns from who has to wait which names exist.
+        """
+        if _has_nul(login, "", hints):
+            return fold(login)
+        name, networks = login, set[int]()
+        parts = split_login(login)
+        network = self._directory.network(parts[0]) if parts else None
+        if parts and network:
+            name, networks = parts[1], {network.id}
+        else:
+            networks = self._candidates(hints)
+        left, at, domain = name.rpartition("@")
+        if at and left:
+            narrowed = self._of_domain(domain, networks)
+            name, networks = (left, narrowed) if narrowed else (name, networks)
+        return f"{','.join(map(str, sorted(networks)))} {fold(name)}"
 
     def _resolve(self, login: str, parts: tuple[str, str] | None, hints: Hints) -> tuple[Named, str]:
         if parts and (network := self._directory.network(parts[0])):
@@ -46,12 +68,16 @@ class Names:
             return found
         left, at, domain = login.rpartition("@")
         if at and left:
-            _, (networks,) = self._directory.selected("", [normalise_host(domain)])
-            networks = networks & candidates if candidates else networks
+            networks = self._of_domain(domain, candidates)
             found = self._within(sorted(networks), left) if networks else None
             if found:
                 return found[0], "domain"
         raise Rejected("unknown")
+
+    def _of_domain(self, domain: str, candidates: set[int]) -> set[int]:
+        """The networks of a domain, within the candidates if there are any."""
+        _, (networks,) = self._directory.selected("", [normalise_host(domain)])
+        return networks & candidates if candidates else networks
 
     def _candidates(self, hints: Hints) -> set[int]:
         """Networks that every hint selects which selects any; with no such hint, the only network there is."""
@@ -73,3 +99,8 @@ class Names:
             if found:
                 return found[0], matched
         return None
+
+
+def _has_nul(login: str, slug: str, hints: Hints) -> bool:
+    """No name has one, and PostgreSQL takes none."""
+    return "\0" in f"{login}{slug}{hints.cloud_id}{hints.host}{hints.request_host}"

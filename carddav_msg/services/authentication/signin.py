@@ -13,13 +13,13 @@ from carddav_msg.credentials.passwords import Passwords, VerifiedMemory
 from carddav_msg.directory.port import Directory
 from carddav_msg.directory.rows import Door
 from carddav_msg.domain.access import Principal
-from carddav_msg.domain.identifiers import fold, login_of
+from carddav_msg.domain.identifiers import login_of
 from carddav_msg.errors import CarddavMsgError, Rejected, SignedOut, Throttled
 from carddav_msg.services.authentication.codes import Codes
 from carddav_msg.services.authentication.denials import Denials
 from carddav_msg.services.authentication.names import Names
 from carddav_msg.services.authentication.throttling import Throttle, Try
-from carddav_msg.services.authentication.visitor import Face, Hints, Method, Moment, Visitor
+from carddav_msg.services.authentication.visitor import Face, Hints, Knock, Method, Moment, Visitor
 
 log = logging.getLogger(__name__)
 
@@ -58,23 +58,26 @@ class Authentication:
         hints: Hints | None = None,
         address: str = "",
         moment: Moment | None = None,
+        phone: str = "",
     ) -> Visitor:
         """The visitor with this login and secret; Rejected otherwise. Unavailable when the database can't tell.
 
-        Throttled where too many failed before, for this user or from this address: then no password is looked at.
+        Throttled where too many failed before, for this name or from this address: then no password is looked at.
         `moment` is for provisioning: a refresh with a device credential is SignedOut or Unavailable, not just Rejected.
+        `phone` is for External Authentication: the device that sent a sign-in code, if it is known.
         """
         login = unicodedata.normalize("NFC", login)
-        hints = hints or Hints()
-        credential = device.parse(secret)
+        knock = Knock(login, secret, face, device.parse(secret), slug, hints or Hints(), address, moment, phone)
         door: Door | None = None
         try:
-            door, matched = self._opened(login, secret, face, credential, slug, hints, address)
-            method = self._method(door, login, secret, face, credential, address, moment)
+            door, matched = self._opened(knock)
+            method = self._method(door, knock)
         except (Rejected, Throttled) as refused:
             if moment is Moment.REFRESH:
-                raise self._denials.settle(refused, login, door, credential) from None
+                raise self._denials.settle(refused, login, door, knock.credential) from None
             raise
+        if face is Face.EXTERNAL_AUTHENTICATION:
+            self._check_spelling(login, door, matched)
         plain = method in (Method.DEVICE, Method.CODE, Method.CODE_REPEATED)
         principal = Principal(
             door.user, door.network, login_of(door.network_id, door.cloud_username), door.grants, plain, address
@@ -91,56 +94,45 @@ class Authentication:
             door.credentials_in_query,
         )
 
-    def _opened(
-        self,
-        login: str,
-        secret: str,
-        face: Face,
-        credential: device.DeviceCredential | None,
-        slug: str,
-        hints: Hints,
-        address: str,
-    ) -> tuple[Door, str]:
+    def _opened(self, knock: Knock) -> tuple[Door, str]:
         """The door that the login means, and which spelling that is."""
-        device_id = credential.device if credential else ""
+        if not knock.login or not knock.secret:
+            raise Rejected("missing")
+        device_id = knock.credential.device if knock.credential else ""
         try:
-            if not login or not secret:
-                raise Rejected("missing")
-            if "\0" in f"{login}{slug}{hints.cloud_id}{hints.host}{hints.request_host}":
-                raise Rejected("unknown")  # no name has one, and PostgreSQL takes none
-            door, matched = self._names.door(login, slug, device_id, hints)
-            if face is Face.EXTERNAL_AUTHENTICATION:
-                self._check_spelling(login, door, matched)
+            return self._names.door(knock.login, knock.slug, device_id, knock.hints)
         except Rejected as error:
-            if error.reason == "missing":
-                raise
-            self._refuse(Try(error.user, fold(login), login, face, address), secret, error)
-        return door, matched
+            self._refuse(knock, error)
 
-    def _method(
-        self,
-        door: Door,
-        login: str,
-        secret: str,
-        face: Face,
-        credential: device.DeviceCredential | None,
-        address: str,
-        moment: Moment | None,
-    ) -> Method:
-        """What opens the door: a sign-in code at the first provisioning, else what `_verify` finds."""
-        attempt = Try(door.user, fold(login), login, face, address)
-        if moment is Moment.INITIAL and door.enabled:
+    def _method(self, door: Door, knock: Knock) -> Method:
+        """What opens the door: a sign-in code where one is taken, else what `_verify` finds."""
+        if door.enabled:
             try:
-                enrols = self._codes.enrols(door, secret, address)
+                method = self._code(door, knock)
             except Rejected as error:
-                self._refuse(attempt, secret, error)
+                self._refuse(knock, error)
+            if method is not None:
+                return method
+        return self._verify(door, knock)
+
+    def _code(self, door: Door, knock: Knock) -> Method | None:
+        """How a sign-in code opens the first provisioning, or External Authentication after it; None for no code."""
+        if knock.moment is Moment.INITIAL:
+            enrols = self._codes.enrols(door, knock.secret, knock.address)
             if enrols is not None:
-                self._throttle.let_in(door.user, address)
+                self._throttle.let_in(door.user, knock.address)
                 return Method.CODE if enrols else Method.CODE_REPEATED
-        return self._verify(door, secret, credential, attempt, sip=face is Face.EXTERNAL_AUTHENTICATION)
+        elif knock.face is Face.EXTERNAL_AUTHENTICATION and self._codes.repeats(
+            door, knock.secret, knock.address, knock.phone
+        ):
+            return Method.CODE_REPEATED
+        return None
 
     def _check_spelling(self, login: str, door: Door, matched: str) -> None:
-        """External Authentication takes stored spellings only: the chat may know the user by what was typed."""
+        """External Authentication takes stored spellings only: the chat may know the user by what was typed.
+
+        Looked at last, or the work for a wrong password would tell that there is such a user.
+        """
         if self._any_login:
             return
         if matched == "cloud_username" and login == door.cloud_username:
@@ -149,60 +141,67 @@ class Authentication:
             return
         raise Rejected("spelling", door.user)
 
-    def _verify(
-        self, door: Door, secret: str, credential: device.DeviceCredential | None, attempt: Try, *, sip: bool
-    ) -> Method:
-        state = (door.user, door.session_epoch, door.secret_version)
+    def _verify(self, door: Door, knock: Knock) -> Method:
         if not door.enabled:
-            self._refuse(attempt, secret, Rejected("disabled", door.user), door.password_hash)
+            self._refuse(knock, Rejected("disabled", door.user), door.password_hash)
+        credential = knock.credential
         if credential and device.verify(self._keyring, credential, door.user, door.session_epoch):
             if door.device_revoked:
-                self._refuse(attempt, secret, SignedOut("revoked", door.user))
-            if attempt.face is Face.PROVISIONING:  # once an hour, and not with every poll
-                self._throttle.let_in(door.user, attempt.address)
+                self._refuse(knock, SignedOut("revoked", door.user))
+            if knock.face is Face.PROVISIONING:  # once an hour, and not with every poll
+                self._throttle.let_in(door.user, knock.address)
             return Method.DEVICE
-        at_home = self._throttle.is_at_home(door.user, attempt.address)
-        if not at_home:
-            self._throttle.check(attempt, secret)
-        known = self._memory.knows(state, secret)
-        method = Method.PASSWORD if known else self._look_at(door, secret, attempt, sip=sip)
-        if not at_home:
-            self._throttle.let_in(door.user, attempt.address)
+        state = (door.user, door.session_epoch, door.secret_version)
+        if self._throttle.is_at_home(door.user, knock.address):
+            known = self._memory.knows(state, knock.secret)
+            return Method.PASSWORD if known else self._look_at(door, knock, self._attempt(knock, door.user))
+        attempt = self._throttle.check(self._attempt(knock, door.user), knock.secret)
+        known = not attempt.shut and self._memory.knows(state, knock.secret)
+        method = Method.PASSWORD if known else self._look_at(door, knock, attempt)
+        self._throttle.let_in(door.user, knock.address)
         return method
 
-    def _look_at(self, door: Door, secret: str, attempt: Try, *, sip: bool) -> Method:
+    def _look_at(self, door: Door, knock: Knock, attempt: Try) -> Method:
         """Which secret of the user this is; the one place where tries count. Rejected when it is none."""
+        secret = knock.secret
         state = (door.user, door.session_epoch, door.secret_version)
+        sip = knock.face is Face.EXTERNAL_AUTHENTICATION
         if self._throttle.knows_wrong(attempt, secret, state):
             # Wrong as a login password, that is: what it was not elsewhere or before, a SIP password it may be.
-            if sip and self._is_sip_password(door.user, secret):
+            if sip and not attempt.shut and self._is_sip_password(door.user, secret):
                 return Method.SIP_PASSWORD
             raise Rejected("password", door.user)
-        with self._throttle.trying(attempt, secret):
-            if sip and self._is_sip_password(door.user, secret):
+        with self._throttle.trying(attempt, secret) as tried:
+            if sip and not tried.shut and self._is_sip_password(door.user, secret):
                 return Method.SIP_PASSWORD
-            right, better = self._passwords.verify(secret, door.password_hash)
+            right, better = self._passwords.verify(secret, "" if tried.shut else door.password_hash)
             if not right:
-                self._throttle.failed(attempt, secret, "password", state)
-                raise Rejected("password", door.user)
+                reason = "throttled" if tried.shut else "password"
+                self._throttle.failed(tried, secret, reason, state)
+                raise Rejected(reason, door.user)
         self._memory.remember(state, secret)
         if better:
             self._upgrade(door.user, better)
         return Method.PASSWORD
 
-    def _refuse(self, attempt: Try, secret: str, error: Rejected, hashed: str = "") -> NoReturn:
+    def _refuse(self, knock: Knock, error: Rejected, hashed: str = "") -> NoReturn:
         """Refuses at the price of a wrong password: the same windows, the same work, the same memory of it.
 
         SignedOut when the secret is the password behind `hashed`, which is not good now.
         """
-        self._throttle.check(attempt, secret)
+        secret = knock.secret
+        attempt = self._throttle.check(self._attempt(knock, error.user), secret)
         if not self._throttle.knows_wrong(attempt, secret, error.reason):
-            with self._throttle.trying(attempt, secret):
-                right, _ = self._passwords.verify(secret, hashed)
+            with self._throttle.trying(attempt, secret) as tried:
+                right, _ = self._passwords.verify(secret, "" if tried.shut else hashed)
                 if right:
                     raise SignedOut(error.reason, error.user)
-                self._throttle.failed(attempt, secret, error.reason, error.reason)
+                self._throttle.failed(tried, secret, error.reason, error.reason)
         raise error
+
+    def _attempt(self, knock: Knock, user: int) -> Try:
+        name = self._names.counted_as(knock.login, knock.hints)
+        return Try(user, name, knock.login, knock.face, knock.address)
 
     def _is_sip_password(self, user: int, secret: str) -> bool:
         found = self._directory.with_secrets(user)

@@ -1,8 +1,10 @@
 """Throttling sign-in, before any password is hashed; all faces share it, as they share `Authentication`.
 
 Only failures count, and the same wrong secret for the same name counts once in a window: a phone with an old password,
-or a house full of them, guesses nothing. Sliding windows bound the failures of a user, of an address (IPv6: its /64)
-and of the pair. Who is known passes them all: a valid device credential never comes here, and who signed in from the
+or a house full of them, guesses nothing. Sliding windows bound the failures of a name, of an address (IPv6: its /64)
+and of the pair. Whether a user has that name makes no difference to what is seen of them. A user who has several names
+has windows of their own over all of them: when such a one is full, a try is refused like a wrong password, and nothing
+is verified. Who is known passes them all: a valid device credential never comes here, and who signed in from the
 same surroundings (/24, IPv6: /64) within `known_days` does not wait.
 """
 
@@ -13,11 +15,12 @@ import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, NoReturn
 
 from carddav_msg import metrics
 from carddav_msg.directory.port import Directory
+from carddav_msg.domain.identifiers import fold
 from carddav_msg.domain.proxies import Sources, address_key, place_of
 from carddav_msg.errors import CarddavMsgError, Throttled
 from carddav_msg.services.authentication.counters import BoundedStorage, Counters, SharedCounters, Window
@@ -30,6 +33,7 @@ _DAY: Final = 24 * 3600
 _TURN: Final = 0.02
 _PATIENCE: Final = 5.0
 _LOGIN_LENGTH: Final = 80
+_SHUT: Final = "shut"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,18 +53,16 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Try:
-    """One attempt to sign in: `user` is the row of who is meant, or 0, and then `name` is the name that was tried."""
+    """One attempt to sign in: `name` is under which name it counts (`Names.counted_as`), `user` the row of who is meant
+    or 0. `shut`: the user's own windows are full, so that the secret must not be looked at, and nobody must see that.
+    """
 
     user: int
     name: str
     login: str
     face: str
     address: str
-
-    @property
-    def key(self) -> str:
-        """Whose failures these are."""
-        return str(self.user) if self.user else f"nobody {self.name}"
+    shut: bool = False
 
 
 class Throttle:
@@ -97,35 +99,47 @@ class Throttle:
         """True when this process let the user in from these surroundings today; asks nothing of anybody."""
         return self._places.get(f"{user} {place_of(address)}") > 0
 
-    def check(self, attempt: Try, secret: str) -> None:
-        """Throttled when a window is full and the user is not known there."""
+    def check(self, attempt: Try, secret: str) -> Try:
+        """Throttled when a window that all names have is full, and the user is not known there; else the attempt,
+        which is shut when it is a window of the user that is full.
+        """
         full = [(wait, window.name) for window in self._windows(attempt) if (wait := self._room(window)[1])]
-        if full and not self._is_known(attempt):
+        own = any(self._room(window)[1] for window in self._own_windows(attempt))
+        if (not full and not own) or self._is_known(attempt):
+            return attempt
+        if full:
             self._refuse(attempt, secret, *max(full))
+        return self._shut(attempt)
 
     def knows_wrong(self, attempt: Try, secret: str, state: object) -> bool:
         """True when this secret failed for this state of the user before, so that it need not be hashed again."""
-        return self._wrong.get(self._digest(attempt, secret, state)) > 0
+        states = (state, _SHUT) if attempt.shut else (state,)
+        return any(self._wrong.get(self._digest(attempt, secret, one)) > 0 for one in states)
 
     @contextmanager
-    def trying(self, attempt: Try, secret: str) -> Iterator[None]:
-        """Around one verification. Where the tries that go on now may take the last places of a window, it waits its
-        turn: nobody gets more tries by sending them at once. Throttled when there is no place.
+    def trying(self, attempt: Try, secret: str) -> Iterator[Try]:
+        """Around one verification, of the attempt that it gives, which may have been shut meanwhile. Where the tries
+        that go on now may take the last places of a window, it waits its turn: nobody gets more tries by sending them
+        at once. Throttled when there is no place.
         """
-        begun = self._turn(attempt, secret)
+        begun, tried = self._turn(attempt, secret)
         try:
-            yield
+            yield tried
         finally:
             for window in begun:
                 self._counters.ask(lambda counters, window=window: counters.end(window))  # type: ignore[misc]
 
     def failed(self, attempt: Try, secret: str, reason: str, state: object) -> None:
         """The secret was wrong: counts, unless the same one has been counted in this window."""
-        self._wrong.incr(self._digest(attempt, secret, state), self._limits.window)
-        if self._is_news(attempt, secret):
-            for window in self._windows(attempt):
-                self._counters.ask(lambda counters, window=window: counters.add(window))  # type: ignore[misc]
+        self._wrong.incr(self._digest(attempt, secret, _SHUT if attempt.shut else state), self._limits.window)
+        windows = []
+        if self._is_news(attempt.name, secret, "counted"):
+            windows += self._windows(attempt)
             self._tell(attempt, reason)
+        if attempt.user and not attempt.shut and self._is_news(f"#{attempt.user}", secret, "counted"):
+            windows += self._own_windows(attempt)
+        for window in windows:
+            self._counters.ask(lambda counters, window=window: counters.add(window))  # type: ignore[misc]
 
     def let_in(self, user: int, address: str) -> None:
         """The user signed in: from now on known in these surroundings. Written once a day, and not at any price."""
@@ -143,29 +157,43 @@ class Throttle:
             log.warning("The surroundings of user %d were not noted as known: %s", user, error)
 
     def _windows(self, attempt: Try) -> list[Window]:
-        limits, user, address = self._limits, attempt.key, address_key(attempt.address)
-        windows = [Window("user", user, limits.of("user"), limits.window)]
-        if address:
-            windows.append(Window("pair", f"{user} {address}", limits.of("pair"), limits.window))
-            if not self._is_unbounded(attempt.address):
-                windows.append(Window("address", address, limits.of("address"), limits.window))
+        """Those that every name has, also one that nobody has."""
+        windows = self._windows_of(attempt.name, attempt.address)
+        if attempt.address and not self._is_unbounded(attempt.address):
+            limits = self._limits
+            windows.append(Window("address", address_key(attempt.address), limits.of("address"), limits.window))
         return windows
 
-    def _turn(self, attempt: Try, secret: str) -> list[Window]:
+    def _own_windows(self, attempt: Try) -> list[Window]:
+        """Those of the user over all names; who is nobody has none."""
+        return self._windows_of(f"#{attempt.user}", attempt.address) if attempt.user and not attempt.shut else []
+
+    def _windows_of(self, whose: str, address: str) -> list[Window]:
+        limits = self._limits
+        windows = [Window("user", whose, limits.of("user"), limits.window)]
+        if address:
+            windows.append(Window("pair", f"{whose} {address_key(address)}", limits.of("pair"), limits.window))
+        return windows
+
+    def _turn(self, attempt: Try, secret: str) -> tuple[list[Window], Try]:
         """The windows in which the try has begun; none for who is known, where somebody else is in the way."""
-        windows = self._windows(attempt)
         until = time.monotonic() + _PATIENCE
         while True:
-            wait, name = self._begin(windows)
-            if not name:
-                return windows
+            own = self._own_windows(attempt)
+            windows = [*self._windows(attempt), *own]
+            wait, full = self._begin(windows)
+            if full is None:
+                return windows, attempt
             if self._is_known(attempt):
-                return []
+                return [], attempt
+            if full in own and wait:
+                attempt = self._shut(attempt)
+                continue
             if wait or time.monotonic() > until:
-                self._refuse(attempt, secret, wait or 1, name)
+                self._refuse(attempt, secret, wait or 1, full.name)
             time.sleep(_TURN)
 
-    def _begin(self, windows: list[Window]) -> tuple[int, str]:
+    def _begin(self, windows: list[Window]) -> tuple[int, Window | None]:
         """Begins a try in all windows, or in none and says which one is in the way, and for how many seconds; with 0
         seconds it is only tries that go on.
         """
@@ -176,8 +204,8 @@ class Throttle:
             if tries > left:
                 for begun in windows:
                     self._counters.ask(lambda counters, window=begun: counters.end(window))  # type: ignore[misc]
-                return wait, window.name
-        return 0, ""
+                return wait, window
+        return 0, None
 
     def _room(self, window: Window) -> tuple[int, int]:
         return self._counters.ask(lambda counters: counters.room(window))
@@ -192,14 +220,19 @@ class Throttle:
     def _is_unbounded(self, address: str) -> bool:
         return address in self._unbounded or address in self._vouched
 
+    def _shut(self, attempt: Try) -> Try:
+        metrics.throttled(attempt.face, "user")
+        return replace(attempt, shut=True)
+
     def _refuse(self, attempt: Try, secret: str, wait: int, window: str) -> NoReturn:
         metrics.throttled(attempt.face, window)
-        if self._is_news(attempt, secret):
+        if self._is_news(attempt.name, secret, "told"):
             self._tell(attempt, "throttled")
         raise Throttled(window, wait, attempt.user)
 
-    def _is_news(self, attempt: Try, secret: str) -> bool:
-        digest = self._digest(attempt, secret, "")
+    def _is_news(self, whose: str, secret: str, what: str) -> bool:
+        """True once in a window. What was told while nobody looked at it is still to be counted when it is tried."""
+        digest = self._keyed(f"{whose}\0{what}\0{secret}")
         return self._counters.ask(lambda counters: counters.first(digest, self._limits.window))
 
     def _tell(self, attempt: Try, reason: str) -> None:
@@ -215,8 +248,11 @@ class Throttle:
             )
 
     def _digest(self, attempt: Try, secret: str, state: object) -> str:
-        text = f"{attempt.key}\0{state}\0{secret}".encode("utf-8", "surrogatepass")
-        return hmac.digest(self._key, text, "sha256").hex()
+        """For each spelling: of two of one name, one may mean the user and the other nobody."""
+        return self._keyed(f"{attempt.name}\0{fold(attempt.login)}\0{attempt.user}\0{state}\0{secret}")
+
+    def _keyed(self, text: str) -> str:
+        return hmac.digest(self._key, text.encode("utf-8", "surrogatepass"), "sha256").hex()
 
     def _days_ago(self, days: int) -> int:
         return (int(time.time()) - days * _DAY) * 1_000_000

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from carddav_msg.credentials.device import DeviceCredential
 from carddav_msg.domain.access import Book, Principal
 
 
@@ -41,6 +42,21 @@ class Hints:
     cloud_id: str = ""
     host: str = ""
     request_host: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Knock:
+    """One request to be let in, as `Authentication.enter` takes it; `credential` is the secret if it is a device's."""
+
+    login: str
+    secret: str = field(repr=False)
+    face: Face
+    credential: DeviceCredential | None = field(repr=False)
+    slug: str
+    hints: Hints
+    address: str
+    moment: Moment | None
+    phone: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
 
 from carddav_msg import bootstrap
 from carddav_msg.credentials import device
@@ -35,7 +38,7 @@ class House:
 
     def __init__(self, services: Services, users: int = 5) -> None:
         self.services = services
-        acme = add_network(services, "acme")
+        acme = add_network(services, "acme", domains=("acme.example",))
         new = [new_user(f"u{number}", password=f"right-{number}", sip_username=f"s{number}") for number in range(users)]
         self.users = add_users(services, acme, [*new, new_user("off", password="right", enabled=False)])
 
@@ -49,6 +52,12 @@ class House:
             return f"throttled {error.window}" if error.retry_after >= 1 else "throttled for no time"
         return "in"
 
+    def with_services(self, services: Services) -> House:
+        """The same house behind other services, whose counters are empty."""
+        again = House.__new__(House)
+        again.services, again.users = services, self.users
+        return again
+
     def guesses(self, count: int, login: str = "u0", address: str = HERE, start: int = 0) -> list[str]:
         """The ends of so many different wrong passwords."""
         return [self.tries(login, f"wrong-{number}", address) for number in range(start, start + count)]
@@ -58,6 +67,19 @@ def limited(settings: Settings, **changes: Any) -> Settings:
     """Small limits, in one process."""
     limits = {"throttle_user": USER, "throttle_pair": PAIR, "throttle_address": ADDRESS, "workers": 1}
     return replace(settings, **{**limits, **changes})
+
+
+def count_hashes(services: Services) -> list[str]:
+    """The passwords that are hashed from now on."""
+    hashed: list[str] = []
+    verify = services.passwords.verify
+
+    def counted(password: str, stored: str) -> Any:
+        hashed.append(password)
+        return verify(password, stored)
+
+    services.passwords.verify = counted  # type: ignore[method-assign]
+    return hashed
 
 
 @pytest.fixture
@@ -77,11 +99,59 @@ def test_a_pair_a_user_and_an_address_have_windows(house: House) -> None:
 
 
 def test_a_user_has_a_window_whatever_the_addresses(house: House) -> None:
-    """Guesses from everywhere add up; all spellings and faces are the same user."""
+    """Guesses from everywhere add up; all spellings and faces are the same user, and so are the user's other names."""
     spellings = ("u0", "acme~u0", "ACME~U0", "s0")
     faces = (Face.CARDDAV, Face.CONTACTS, Face.PROVISIONING)
     ends = [house.tries(spellings[n % 4], f"wrong-{n}", FAR.format(n + 2), faces[n % 3]) for n in range(USER + 3)]
+    assert ends == ["password"] * USER + ["throttled"] * 2 + ["throttled user"]
+    assert house.tries("s0", "right-0", FAR.format(99)) == "throttled", "not even looked at"
+    ends = [house.tries("u1", f"wrong-{n}", FAR.format(n + 2)) for n in range(USER + 1)]
+    assert ends == ["password"] * USER + ["throttled user"]
+    assert house.tries("s1", "right-1", FAR.format(99)) == "throttled"
+
+
+def test_what_was_refused_unseen_counts_when_it_is_tried(house: House) -> None:
+    """Guesses that a full window kept away are no free tries from elsewhere or later."""
+    for n in range(ADDRESS):
+        house.tries(f"nobody{n}", "wrong", FAR.format(2))
+    assert house.guesses(USER + 3, address=FAR.format(2)) == ["throttled address"] * (USER + 3)
+    ends = [house.tries("u0", f"wrong-{n}", FAR.format(n + 3)) for n in range(USER + 3)]
     assert ends == ["password"] * USER + ["throttled user"] * 3
+
+
+KNOWN = ("u0", "acme~u0", "ACME~U0", "u0@acme.example", "acme~u0@acme.example", "s0", "acme~s0", "off", "acme~off")
+"""Spellings of a user's two names, and of a disabled user's."""
+
+
+@hypothesis_settings(
+    max_examples=examples(ci=15, soak=300), suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(KNOWN), st.integers(0, 12), st.sampled_from((HERE, ELSEWHERE)), st.sampled_from(tuple(Face))
+        ),
+        min_size=5,
+        max_size=60,
+    )
+)
+def test_names_that_exist_are_throttled_like_names_that_do_not(
+    settings: Settings, house: House, tries: list[tuple[str, int, str, Face]]
+) -> None:
+    """Whatever is tried in whatever spelling: who has to wait, and what is hashed, is the same for names nobody has."""
+    seen = []
+    for known in (True, False):
+        services = bootstrap.build(limited(settings, known_days=0))
+        again, hashed = house.with_services(services), count_hashes(services)
+        ends = []
+        for login, number, address, face in tries:
+            name = login if known else login.replace("u0", "x0").replace("U0", "X0").replace("s0", "y0")
+            name = name if known else name.replace("off", "none")
+            end = again.tries(name, f"wrong-{number}", address, face)
+            ends.append((end if end.startswith("throttled ") else "refused", len(hashed)))
+        seen.append(ends)
+        services.close()
+    assert seen[0] == seen[1]
 
 
 def test_an_address_has_a_window_whoever_is_meant(house: House) -> None:
@@ -105,16 +175,9 @@ def test_successes_do_not_count(house: House) -> None:
     assert house.guesses(1, "u1") == ["password"]
 
 
-def test_the_same_wrong_password_counts_once(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_same_wrong_password_counts_once(house: House) -> None:
     """A phone with an old password asks for years and hurts nobody; its password is hashed once."""
-    hashed: list[str] = []
-    verify = type(house.services.passwords).verify
-
-    def counted(self: Any, password: str, stored: str) -> Any:
-        hashed.append(password)
-        return verify(self, password, stored)
-
-    monkeypatch.setattr(type(house.services.passwords), "verify", counted)
+    hashed = count_hashes(house.services)
     for login, reason in (("u0", "password"), ("nobody", "unknown"), ("off", "disabled")):
         hashed.clear()
         assert [house.tries(login, "old") for _ in range(30)] == [reason] * 30
@@ -152,8 +215,7 @@ def test_who_signed_in_from_there_is_known(house: House, settings: Settings) -> 
     assert house.guesses(PAIR * 5, address="192.0.2.9") == ["password"] * PAIR * 5
     assert house.guesses(1, address="192.0.4.1") == ["throttled user"]
     services = bootstrap.build(limited(settings))
-    again = House.__new__(House)
-    again.services = services
+    again = house.with_services(services)
     for n in range(USER):
         again.tries("u0", f"wrong-{n}", FAR.format(n + 2))
     assert again.tries("u0", "right-0", "192.0.4.1") == "throttled user"
@@ -206,9 +268,7 @@ def test_nobody_gets_more_tries_by_sending_them_at_once(settings: Settings, tmp_
         both = [bootstrap.build(limited(settings, throttle_pair=USER, **changes)) for _ in range(2 if redis else 1)]
         houses = [House(both[0])]
         for services in both[1:]:
-            house = House.__new__(House)
-            house.services = services
-            houses.append(house)
+            houses.append(houses[0].with_services(services))
         count = examples(ci=120, soak=5000)
 
         def guess(n: int) -> str:
