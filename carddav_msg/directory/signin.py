@@ -9,6 +9,9 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from carddav_msg.domain.network import Network
+from carddav_msg.domain.user import User
+
 
 @dataclass(frozen=True, slots=True)
 class Device:
@@ -20,6 +23,20 @@ class Device:
     revoked: bool
     session_epoch: int
     key_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class AccountRow:
+    """All that provisioning tells a phone, as one statement found it: `device` is the phone, if it is known.
+
+    `sip_password` is encrypted. `cleared` names the account nodes that the network, or the user, had and lost.
+    """
+
+    user: User
+    network: Network
+    sip_password: bytes | None
+    device: Device | None
+    cleared: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +97,11 @@ class SignInReads(Protocol):
     def former_users(self, user_key: str) -> list[FormerUser]:
         """Users of any network who were removed while they had this (folded) Cloud Username."""
 
-    def cleared_nodes(self, network: int, user: int, since: int) -> list[str]:
-        """Account nodes that the network, or the user, had and lost since a time, by name."""
+    def member(self, user: int) -> tuple[User, Network] | None:
+        """A user and the user's network; one statement."""
+
+    def account(self, user: int, device: str, since: int) -> AccountRow | None:
+        """A user's account, as this device is to get it, with the nodes cleared since a time; one statement."""
 
     def key_use(self, key_id: str) -> KeyUse:
         """What hangs on a key."""

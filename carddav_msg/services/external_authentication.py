@@ -25,18 +25,16 @@ class ExternalAuthentication:
     def __init__(self, directory: Reads) -> None:
         self._directory = directory
 
-    def account(
-        self, principal: Principal, network_id: str, cloud_username: str, *, messaging: bool
-    ) -> VerifiedAccount:
-        """The verified account of a user; Rejected for one without messaging, or who was disabled meanwhile.
+    def account(self, principal: Principal, cloud_username: str) -> VerifiedAccount:
+        """The verified account of a user who had this name; Rejected for one without messaging, or who was disabled.
 
-        Unavailable when the directory changed under us.
+        Unavailable when the user was renamed since.
         """
-        if not messaging:
-            raise Rejected("messaging", principal.id)
-        network = self._directory.network(network_id)
-        user = self._directory.user(principal.network, cloud_username)
-        if network is None or user is None or user.id != principal.id or network.id != user.network:
+        found = self._directory.member(principal.id)
+        if found is None:
+            raise Rejected("unknown")
+        user, network = found
+        if user.cloud_username != cloud_username:
             raise Unavailable("The account changed while it was read.", retry_after=1)
         if not user.enabled:
             raise Rejected("disabled", principal.id)

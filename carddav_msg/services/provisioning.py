@@ -12,7 +12,7 @@ from typing import Final
 from carddav_msg.credentials import device as devices
 from carddav_msg.credentials.keyring import Keyring
 from carddav_msg.directory.port import Directory
-from carddav_msg.directory.rows import UserWithSecrets
+from carddav_msg.directory.signin import AccountRow
 from carddav_msg.domain.access import Principal
 from carddav_msg.domain.accountnodes import NETWORK_ID, NEVER_EMPTY, SMS_NUMBERS
 from carddav_msg.domain.identifiers import login_of, normalise_cloud_id
@@ -27,6 +27,7 @@ OWN_NODES: Final = frozenset(
     {"username", "password", "cloud_username", "cloud_password", "cloud_login", "networkid", "smsnumbers"}
 )
 """Nodes (in lower case) that say who the user is: a network's own nodes never replace them (DESIGN, the promise)."""
+_NEVER_CLEARED: Final = OWN_NODES | NEVER_EMPTY
 _SECOND: Final = 1_000_000
 _DAY: Final = 86_400 * _SECOND
 
@@ -79,7 +80,6 @@ class Provisioning:
     def account(
         self,
         principal: Principal,
-        network_id: str,
         session_epoch: int,
         secret: str,
         *,
@@ -92,37 +92,35 @@ class Provisioning:
         Rejected when the user was disabled or removed since then, when the phone is revoked, and with `enrolled_only`
         when it has no credential yet; Unavailable when the directory changed under us.
         """
-        network = self._directory.network(network_id)
-        found = self._directory.with_secrets(principal.id)
+        name = _device_of(principal, secret, device, cloud_id) if self._device_credentials else ""
+        since = int(self._clock() * _SECOND) - self._rules.cleared_days * _DAY
+        found = self._directory.account(principal.id, name, since)
         if found is None:
             raise Rejected("unknown")
         if not found.user.enabled:
             raise Rejected("disabled", principal.id)
-        if network is None or network.id != found.user.network or found.user.session_epoch != session_epoch:
+        if found.user.session_epoch != session_epoch:
             raise Unavailable("The account changed while it was read.", retry_after=1)
         cloud_password = secret
         if self._device_credentials:
-            name = _device_of(principal, secret, device, cloud_id)
             if not devices.is_probe(name):
-                self._admit_device(found.user, network, name, enrolled_only=enrolled_only)
+                self._admit_device(found, name, enrolled_only=enrolled_only)
             cloud_password = devices.issue(self._keyring, principal.id, session_epoch, name)
-        nodes = self._own_nodes(found, network, cloud_password) | self._server_nodes(found.user, network)
+        network = found.network
+        nodes = self._own_nodes(found, cloud_password) | self._server_nodes(found.user, network)
         nodes |= {
             name: text
             for name, text in network.account.items()
             if name.lower() not in OWN_NODES and (text or name.lower() not in NEVER_EMPTY)
         }
-        since = int(self._clock() * _SECOND) - self._rules.cleared_days * _DAY
-        cleared = self._directory.cleared_nodes(network.id, principal.id, since)
-        for name in cleared:
-            if name == NETWORK_ID or name.lower() not in OWN_NODES | NEVER_EMPTY:
-                nodes.setdefault(name, "")
-        return Account(tuple(nodes.items()), found.user.sms_numbers, SMS_NUMBERS in cleared)
+        for node in found.cleared:
+            if node == NETWORK_ID or node.lower() not in _NEVER_CLEARED:
+                nodes.setdefault(node, "")
+        return Account(tuple(nodes.items()), found.user.sms_numbers, SMS_NUMBERS in found.cleared)
 
-    def _own_nodes(self, found: UserWithSecrets, network: Network, cloud_password: str) -> dict[str, str]:
-        user = found.user
+    def _own_nodes(self, found: AccountRow, cloud_password: str) -> dict[str, str]:
+        user, network, sealed = found.user, found.network, found.sip_password
         shown_name = user.profile.display_name or user.cloud_username
-        sealed = found.credentials.sip_password
         sip_password = self._keyring.decrypt(sealed, user.uid) if sealed is not None else ""
         nodes = {
             "title": shown_name,  # an account with an empty title is not saved by the app
@@ -149,14 +147,14 @@ class Provisioning:
             nodes += portal(rules.public_url, network.cloud_ids).contacts.settings()
         return dict(nodes)
 
-    def _admit_device(self, user: User, network: Network, device: str, *, enrolled_only: bool) -> None:
+    def _admit_device(self, found: AccountRow, device: str, *, enrolled_only: bool) -> None:
         """Refuses a revoked device, and notes once a day, and with each new credential, that it was seen.
 
         An answer does not fail because that can't be written now.
         """
-        known, epoch = self._directory.device(user.id, device), user.session_epoch
+        user, known, epoch = found.user, found.device, found.user.session_epoch
         if known and known.revoked:
-            raise SignedOut("revoked", user.id, logged_out=network.refresh_denied == REFRESH_DENIED[1])
+            raise SignedOut("revoked", user.id, logged_out=found.network.refresh_denied == REFRESH_DENIED[1])
         if enrolled_only and (known is None or known.session_epoch != epoch):
             raise Rejected("code_used", user.id)
         key_id = self._keyring.current("device").key_id

@@ -56,9 +56,7 @@ def blueprint(services: Services, shape: AuthResponseShape) -> Blueprint:
             phone=sent.device,
         )
         queries.check(visitor, sent)
-        account = services.external_authentication.account(
-            visitor.principal, visitor.network_id, visitor.cloud_username, messaging=visitor.messaging
-        )
+        account = services.external_authentication.account(visitor.principal, visitor.cloud_username)
         let_in(services.observations, Face.EXTERNAL_AUTHENTICATION, visitor, sent)
         log.info(
             "face=%s status=200 user=%s method=%s matched=%s client=%s",

@@ -66,7 +66,6 @@ def blueprint(services: Services) -> Blueprint:
         queries.check(visitor, sent)
         account = services.provisioning.account(
             visitor.principal,
-            visitor.network_id,
             visitor.session_epoch,
             sent.password,
             device=sent.device,

@@ -90,7 +90,7 @@ def phone(settings: Settings, secret: str, moment: Moment = Moment.INITIAL) -> d
     services = bootstrap.build(settings)
     try:
         visitor = services.authentication.enter("acme~anna", secret, Face.PROVISIONING, moment=moment)
-        made = services.provisioning.account(visitor.principal, "acme", visitor.session_epoch, secret, device="phone")
+        made = services.provisioning.account(visitor.principal, visitor.session_epoch, secret, device="phone")
         return dict(made.nodes)
     finally:
         services.close()

@@ -22,9 +22,7 @@ def sign_in(settings: Settings, secret: str, device: str = "", login: str = "acm
     services = bootstrap.build(settings)
     try:
         visitor = services.authentication.enter(login, secret, Face.PROVISIONING, moment=Moment.INITIAL)
-        account = services.provisioning.account(
-            visitor.principal, visitor.network_id, visitor.session_epoch, secret, device=device
-        )
+        account = services.provisioning.account(visitor.principal, visitor.session_epoch, secret, device=device)
         return dict(account.nodes)["cloud_password"]
     finally:
         services.close()

@@ -23,7 +23,7 @@ DAY = 86_400
 def made(services: Services, login: str = "acme~anna") -> Account:
     """The account of a user with the password `secret`."""
     visitor = services.authentication.enter(login, "secret", Face.PROVISIONING)
-    return services.provisioning.account(visitor.principal, visitor.network_id, visitor.session_epoch, "secret")
+    return services.provisioning.account(visitor.principal, visitor.session_epoch, "secret")
 
 
 def nodes(services: Services, login: str = "acme~anna") -> dict[str, str]:

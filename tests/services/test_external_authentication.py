@@ -29,9 +29,7 @@ def test_only_verified_numbers_are_vouched_for(any_services: Services) -> None:
     )
     add_user(any_services, acme, "anna", password="secret", sip_username="a b@c", numbers=numbers)
     visitor = any_services.authentication.enter("anna", "secret", Face.EXTERNAL_AUTHENTICATION)
-    account = any_services.external_authentication.account(
-        visitor.principal, visitor.network_id, visitor.cloud_username, messaging=visitor.messaging
-    )
+    account = any_services.external_authentication.account(visitor.principal, visitor.cloud_username)
     assert account.numbers == (number,)
     assert account.uri == "sip:a%20b%40c@sip.example.com"
 
@@ -54,6 +52,4 @@ def test_change_after_sign_in_vouches_for_nobody(
         )
     )
     with pytest.raises(error):
-        any_services.external_authentication.account(
-            visitor.principal, visitor.network_id, visitor.cloud_username, messaging=visitor.messaging
-        )
+        any_services.external_authentication.account(visitor.principal, visitor.cloud_username)

@@ -54,7 +54,6 @@ class Office:
         visitor = self.enter(secret, moment=moment, address=address)
         account = self.services.provisioning.account(
             visitor.principal,
-            visitor.network_id,
             visitor.session_epoch,
             secret,
             device=device,
@@ -141,7 +140,7 @@ def test_a_long_cloud_id_names_the_device_that_can_be_revoked(office: Office) ->
     visitor = office.enter("secret")
     provisioning = office.services.provisioning
     asked = {"cloud_id": "X" * 900}
-    made = provisioning.account(visitor.principal, "acme", visitor.session_epoch, "secret", **asked)
+    made = provisioning.account(visitor.principal, visitor.session_epoch, "secret", **asked)
     (device,) = office.states()
     office.services.administration.devices.revoke("acme", "anna", device)
     with pytest.raises(SignedOut):

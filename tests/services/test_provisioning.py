@@ -37,9 +37,7 @@ def sign_in(services: Services, secret: str = "secret") -> Visitor:
 
 def account(services: Services, visitor: Visitor, secret: str = "secret", **asked: Any) -> dict[str, str]:
     """The nodes of anna's account."""
-    made: Account = services.provisioning.account(
-        visitor.principal, visitor.network_id, visitor.session_epoch, secret, **asked
-    )
+    made: Account = services.provisioning.account(visitor.principal, visitor.session_epoch, secret, **asked)
     return dict(made.nodes)
 
 

@@ -12,10 +12,14 @@ from typing import Any
 from sqlalchemy import Engine
 
 from carddav_msg.directory.rows import CardRow, Door, Entry, Named
+from carddav_msg.directory.signin import AccountRow
+from carddav_msg.directory.sql.accounts import account_of, member_of
 from carddav_msg.directory.sql.compiled import Statement
 from carddav_msg.directory.sql.statements import statements
 from carddav_msg.domain.access import GRANTED, Book, BookKind, Grant
 from carddav_msg.domain.identifiers import fold
+from carddav_msg.domain.network import Network
+from carddav_msg.domain.user import User
 from carddav_msg.errors import Unavailable
 
 log = logging.getLogger(__name__)
@@ -40,6 +44,8 @@ class SqlHotReads:
     _search: Statement
     _fragments: Statement
     _home: Statement
+    _member: Statement
+    _account: Statement
     _known_place: Statement
     _photo: Statement
     _selected: Statement
@@ -122,6 +128,14 @@ class SqlHotReads:
 
     def home(self, user: int) -> list[Book]:
         return [_book(row[1:]) for row in self._run(self._home, user=user)]
+
+    def member(self, user: int) -> tuple[User, Network] | None:
+        rows = self._run(self._member, user=user)
+        return member_of(rows[0]) if rows else None
+
+    def account(self, user: int, device: str, since: int) -> AccountRow | None:
+        rows = self._run(self._account, user=user, device=device, since=since)
+        return account_of(rows[0]) if rows else None
 
     def known_place(self, user: int, place: str, since: int) -> bool:
         return bool(self._run(self._known_place, user=user, place=place, since=since))

@@ -8,7 +8,8 @@ from contextlib import AbstractContextManager
 from sqlalchemy import ColumnElement, Connection, func, literal, select
 
 from carddav_msg.directory.signin import Device, FormerUser, KeyUse, SignInCode
-from carddav_msg.directory.sql.schema import cleared_nodes, codes, credentials, devices, former_users, users
+from carddav_msg.directory.sql.accounts import DEVICE
+from carddav_msg.directory.sql.schema import codes, credentials, devices, former_users, users
 
 
 class SqlSignInReads(ABC):
@@ -18,14 +19,14 @@ class SqlSignInReads(ABC):
     def _reading(self) -> AbstractContextManager[Connection]: ...
 
     def devices(self, user: int) -> list[Device]:
-        query = select(*_DEVICE).where(devices.c.user == user)
+        query = select(*DEVICE).where(devices.c.user == user)
         with self._reading() as connection:
             rows = connection.execute(query.order_by(devices.c.last_seen.desc(), devices.c.device))
             return [Device(*row) for row in rows]
 
     def device(self, user: int, device: str) -> Device | None:
         with self._reading() as connection:
-            row = connection.execute(select(*_DEVICE).where(devices.c.user == user, devices.c.device == device)).first()
+            row = connection.execute(select(*DEVICE).where(devices.c.user == user, devices.c.device == device)).first()
         return Device(*row) if row else None
 
     def codes(self, user: int) -> list[SignInCode]:
@@ -43,13 +44,6 @@ class SqlSignInReads(ABC):
         with self._reading() as connection:
             rows = connection.execute(query.where(former_users.c.user_key == user_key))
             return [FormerUser(*row) for row in rows]
-
-    def cleared_nodes(self, network: int, user: int, since: int) -> list[str]:
-        query = select(cleared_nodes.c.name).where(
-            cleared_nodes.c.network == network, cleared_nodes.c.user.in_((0, user)), cleared_nodes.c.since >= since
-        )
-        with self._reading() as connection:
-            return list(connection.scalars(query.distinct().order_by(cleared_nodes.c.name)))
 
     def key_use(self, key_id: str) -> KeyUse:
         sealed = select(func.count()).select_from(credentials).where(sealed_by(key_id, credentials.c.sip_password))
@@ -73,14 +67,6 @@ def sealed_by(key_id: str, column: ColumnElement[bytes | None]) -> ColumnElement
     return func.substr(column, 1, len(prefix)) == literal(prefix)
 
 
-_DEVICE = (
-    devices.c.device,
-    devices.c.first_seen,
-    devices.c.last_seen,
-    devices.c.revoked,
-    devices.c.session_epoch,
-    devices.c.key_id,
-)
 _CODE = (
     codes.c.id,
     codes.c.user,

@@ -24,6 +24,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql import CompoundSelect
 
+from carddav_msg.directory.sql.accounts import account_statement, member_statement
 from carddav_msg.directory.sql.schema import (
     Row,
     Text,
@@ -100,6 +101,8 @@ def statements(sqlite: bool) -> dict[str, Select[Any] | CompoundSelect[Any]]:
         .order_by(cards.c.seq)
         .limit(page),
         "home": _home_statement(),
+        "member": member_statement(concatenate),
+        "account": account_statement(concatenate),
         "known_place": select(known_places.c.last_seen).where(
             known_places.c.user == bindparam("user"),
             known_places.c.place == bindparam("place"),

@@ -87,7 +87,6 @@ class Authentication:
             door.network_id,
             door.cloud_username,
             door.session_epoch,
-            door.messaging,
             method,
             matched,
             door.book,

@@ -70,7 +70,6 @@ class Visitor:
     network_id: str
     cloud_username: str
     session_epoch: int
-    messaging: bool
     method: Method
     matched: str
     book: Book | None = None
