@@ -208,7 +208,7 @@ class Changes(RuleBasedStateMachine):
     def personal_cards_follow(self) -> None:
         for owner in {id(o): o for o, _ in self.links.values() if o.enabled}.values():
             expected = {
-                f"{owner.display_name} {name}": friend.pair if friend else None
+                f"{owner.display_name} {name}": friend.pair if friend and friend.listed else None
                 for (display_name, name), (_, friend) in self.links.items()
                 if display_name == owner.display_name
             }

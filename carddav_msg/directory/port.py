@@ -223,13 +223,16 @@ class Transaction(SignInWrites, RenderingWrites, Protocol):
     def client_books(self, network: int) -> list[tuple[int, BookKind]]:
         """Shared and personal books of a network, by id."""
 
+    def shared_books(self, network: int) -> list[int]:
+        """Those of them that are shared, by id."""
+
     def take_numbers(self, book: int, count: int) -> int:
         """Locks the book and takes `count` change numbers; returns the last of them (0: locks, returns the current)."""
 
     def cards_of_users(self, book: int, users: Sequence[int]) -> list[StoredCard]: ...
 
-    def cards_after(self, book: int, after: int, limit: int) -> list[StoredCard]:
-        """Cards of a book by row, those behind `after`."""
+    def cards_after(self, book: int, after: int, limit: int, *, linked: bool = False) -> list[StoredCard]:
+        """Cards of a book by row, those behind `after`; with `linked` only those that stand for a user."""
 
     def stored_card(self, book: int, href: str) -> StoredCard | None: ...
 
@@ -260,8 +263,8 @@ class Transaction(SignInWrites, RenderingWrites, Protocol):
     def users_with_keys(self, network: int, keys: Sequence[MatchKey]) -> dict[MatchKey, list[User]]:
         """The users of a network that have these match keys, by key."""
 
-    def reader_views(self, book: int) -> list[View]:
-        """The views of those who may read a book: its owner, its members, or everyone in the network."""
+    def reader_views(self, network: int, books: Sequence[int]) -> dict[int, frozenset[View]]:
+        """The views of those who may read each of these books: its owner, its members, everyone in the network."""
 
     def save_photo(self, media_type: str, body: bytes) -> str:
         """Stores a photo (the same bytes once) and returns its unguessable digest."""

@@ -9,7 +9,6 @@ from carddav_msg.directory.port import Transaction
 from carddav_msg.directory.rows import StoredCard
 from carddav_msg.domain.access import GRANTED, Book, BookKind
 from carddav_msg.domain.audit import AuditEntry
-from carddav_msg.domain.contact import identity_of
 from carddav_msg.domain.network import Network
 from carddav_msg.domain.preconditions import Preconditions
 from carddav_msg.domain.synctoken import SyncToken
@@ -18,7 +17,7 @@ from carddav_msg.formats.vcard.card import Card, parse, with_uid
 from carddav_msg.formats.vcard.contentlines import scan
 from carddav_msg.publishing.deletion_guard import DeletionGuard
 from carddav_msg.publishing.identities import stands_for
-from carddav_msg.publishing.links import keys_of_card, save_changed, visible
+from carddav_msg.publishing.links import keys_of_card, save_changed, shown_identity, views_of_readers, visible
 from carddav_msg.publishing.renderer import Renderer
 
 
@@ -99,14 +98,14 @@ def move_card(
     if replaced:
         _remove(transaction, network, to_book, replaced, guard)
     card = parse(old.text.encode(), max_size=len(old.text.encode()))
-    stays = to_book.id == book.id or _readers_see(transaction, to_book, old)
+    stays = to_book.id == book.id or _readers_see(transaction, network, to_book, old)
     _store(transaction, renderer, network, to_book, to_href, card, None, origin=old if stays else None)
     return replaced is None
 
 
-def _readers_see(transaction: Transaction, book: Book, card: StoredCard) -> bool:
+def _readers_see(transaction: Transaction, network: Network, book: Book, card: StoredCard) -> bool:
     """True when the readers of a book see the user a card stands for, or would if that user were not disabled now."""
-    views = transaction.reader_views(book.id)
+    views = views_of_readers(transaction, network, book.id)
     users = transaction.users_by_id([card.user]) if card.user else []
     return any(visible(replace(user, enabled=True), views) for user in users)
 
@@ -132,7 +131,7 @@ def _store(
     user, link = stands_for(transaction, renderer, network, book, href, card, old or origin)
     before = old or StoredCard(0, href, card.uid, "", 0, 0, "", "")
     linked = replace(before, uid=card.uid, user=user.id if user else 0, link=link)
-    identity = identity_of(user, network) if user else None
+    identity = shown_identity(user, network, views_of_readers(transaction, network, book.id)) if user else None
     after = renderer.client_card(linked, card.text, identity, transaction.now, transaction.save_photo, card.lines)
     if old and after.text == old.text:
         save_changed(transaction, book.id, [old], [after])

@@ -14,7 +14,7 @@ from carddav_msg.domain.user import User
 from carddav_msg.errors import Forbidden
 from carddav_msg.formats.vcard.card import Card
 from carddav_msg.formats.vcard.contentlines import scan
-from carddav_msg.publishing.links import KEYS, PAIR, keys_of_card, user_of_keys, visible
+from carddav_msg.publishing.links import KEYS, PAIR, keys_of_card, user_of_keys, views_of_readers, visible
 from carddav_msg.publishing.renderer import Renderer
 
 log = logging.getLogger(__name__)
@@ -39,7 +39,11 @@ def stands_for(
     pair = renderer.identity_in(list(card.lines))
     found = transaction.find_user(network.id, cloud_username=pair.cloud_username) if pair else None
     if pair and not (found and linked and found.id == linked.id):
-        if found and _is_identity(pair, found, network) and visible(found, transaction.reader_views(book.id)):
+        if (
+            found
+            and _is_identity(pair, found, network)
+            and visible(found, views_of_readers(transaction, network, book.id))
+        ):
             return found, PAIR
         carried = _carried(transaction, renderer, book, href, old, pair)
         if book.kind is not BookKind.PERSONAL and not carried:
@@ -53,7 +57,7 @@ def stands_for(
     if not network.auto_link:
         return None, ""
     keys = keys_of_card(card.lines, network)
-    user = user_of_keys(transaction, network, book.kind, keys, transaction.reader_views(book.id))
+    user = user_of_keys(transaction, network, book.kind, keys, views_of_readers(transaction, network, book.id))
     return (user, KEYS) if user else (None, "")
 
 

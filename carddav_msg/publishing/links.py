@@ -1,18 +1,19 @@
 """Whom a client's card stands for (DESIGN §1): by the pair a writer gave it, or by match keys (`auto_link`).
 
-Match keys are stored only while a network has the flag; turning it on computes them all (`relink_network`).
+Match keys are stored only while a network has the flag; turning it on computes them all (`relink_network`). A card with
+a pair stands for its user for good, but shows the identity only while all readers of its book see the user.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
 from carddav_msg.directory.port import Transaction
 from carddav_msg.directory.rows import StoredCard
 from carddav_msg.domain.access import BookKind
-from carddav_msg.domain.contact import View, identity_of, sip_address
+from carddav_msg.domain.contact import MessagingIdentity, View, identity_of, sip_address
 from carddav_msg.domain.matchkeys import EXTENSION, MatchKey, match_keys
 from carddav_msg.domain.network import Network
 from carddav_msg.domain.user import Number, User
@@ -31,6 +32,16 @@ def visible(user: User, views: Iterable[View]) -> bool:
     return user.enabled and user.listed and all(view.holds(user) for view in views)
 
 
+def views_of_readers(transaction: Transaction, network: Network, book: int) -> frozenset[View]:
+    """The views of those who read a book."""
+    return transaction.reader_views(network.id, [book])[book]
+
+
+def shown_identity(user: User | None, network: Network, views: Iterable[View]) -> MessagingIdentity | None:
+    """What a client's card says of the user it stands for: nothing while a reader of its book does not see the user."""
+    return identity_of(user, network) if user and visible(user, views) else None
+
+
 def keys_of_user(user: User, network: Network) -> list[MatchKey]:
     """The match keys of a user, none while the network does not link by them."""
     return list(match_keys(user.profile, [sip_address(user, network)])) if network.auto_link else []
@@ -46,7 +57,7 @@ def keys_of_card(lines: Sequence[ContentLine], network: Network) -> list[MatchKe
 
 
 def user_of_keys(
-    transaction: Transaction, network: Network, kind: BookKind, keys: Sequence[MatchKey], views: Sequence[View]
+    transaction: Transaction, network: Network, kind: BookKind, keys: Sequence[MatchKey], views: Iterable[View]
 ) -> User | None:
     """The one visible user who shares a key; None when there is none or more than one."""
     usable = [key for key in keys if key[0] != EXTENSION or (network.link_extensions and kind is BookKind.SHARED)]
@@ -80,7 +91,7 @@ def relink_cards(
     cards: Sequence[StoredCard],
 ) -> int:
     """Links clients' cards of one book anew, save those with a pair; returns how many are served differently."""
-    views = transaction.reader_views(book)
+    views = views_of_readers(transaction, network, book)
     paired = {
         u.id: u for u in transaction.users_by_id([card.user for card in cards if card.link == PAIR and card.user])
     }
@@ -91,7 +102,7 @@ def relink_cards(
             user = user_of_keys(transaction, network, kind, keys_of_card(scan(card.text), network), views)
             link = KEYS if user else ""
         linked = replace(card, user=user.id if user else 0, link=link)
-        identity = identity_of(user, network) if user else None
+        identity = shown_identity(user, network, views)
         new.append(renderer.client_card(linked, card.text, identity, transaction.now, transaction.save_photo))
     return save_changed(transaction, book, cards, new)
 
@@ -119,6 +130,21 @@ def save_card_keys(transaction: Transaction, network: Network, book: int, cards:
     if network.auto_link:
         keys = {card.href: keys_of_card(scan(card.text), network) for card in cards}
         transaction.save_card_keys(network.id, book, keys)
+
+
+def relink_readers(
+    transaction: Transaction, renderer: Renderer, network: Network, before: Mapping[int, frozenset[View]]
+) -> int:
+    """Links the cards of those books anew whose readers had other views `before`; returns how many changed."""
+    views = transaction.reader_views(network.id, list(before))
+    differ = {book for book in before if before[book] != views[book]}
+    changed = 0
+    for book, kind in transaction.client_books(network.id) if differ else ():
+        after = 0
+        while book in differ and (cards := transaction.cards_after(book, after, BATCH, linked=not network.auto_link)):
+            changed += relink_cards(transaction, renderer, network, book, kind, cards)
+            after = cards[-1].id
+    return changed
 
 
 def save_changed(transaction: Transaction, book: int, old: Sequence[StoredCard], new: Sequence[StoredCard]) -> int:

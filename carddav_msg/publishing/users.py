@@ -9,12 +9,20 @@ from dataclasses import replace
 from carddav_msg.directory.port import Transaction
 from carddav_msg.directory.rows import DirectoryBook, StoredCard
 from carddav_msg.domain.accountnodes import nodes_of_user
-from carddav_msg.domain.contact import contact_of, identity_of
+from carddav_msg.domain.contact import contact_of
 from carddav_msg.domain.network import Network
 from carddav_msg.domain.user import User
 from carddav_msg.errors import AlreadyExists
 from carddav_msg.publishing.auditing import removed_user_entry, user_entries
-from carddav_msg.publishing.links import BATCH, DIRECTORY, keys_of_user, relink, save_changed
+from carddav_msg.publishing.links import (
+    BATCH,
+    DIRECTORY,
+    keys_of_user,
+    relink,
+    relink_readers,
+    save_changed,
+    shown_identity,
+)
 from carddav_msg.publishing.renderer import Renderer, served
 
 
@@ -29,6 +37,7 @@ def add_users(transaction: Transaction, renderer: Renderer, network: Network, us
     Raises AlreadyExists naming every clash with a user there is.
     """
     views = transaction.directory_books(network.id)
+    readers = transaction.reader_views(network.id, transaction.shared_books(network.id))
     named = [
         replace(
             user,
@@ -46,6 +55,7 @@ def add_users(transaction: Transaction, renderer: Renderer, network: Network, us
     transaction.record(user_entries(network, {}, stored))
     publish_directory(transaction, renderer, network, stored, views)
     _relink(transaction, renderer, network, stored)
+    relink_readers(transaction, renderer, network, readers)
     return stored
 
 
@@ -66,10 +76,12 @@ def save_users(transaction: Transaction, renderer: Renderer, network: Network, u
 def remove_user(transaction: Transaction, renderer: Renderer, network: Network, user: User) -> None:
     """Removes a user with the personal books; cards elsewhere lose the identity and stay as ordinary contacts."""
     gone = replace(user, enabled=False)
+    readers = transaction.reader_views(network.id, transaction.shared_books(network.id))
     transaction.save_users([gone])
     publish_users(transaction, renderer, network, [gone], keep=True)
     _relink(transaction, renderer, network, [gone])
     transaction.remove_user(user.id)
+    relink_readers(transaction, renderer, network, readers)
     transaction.record([removed_user_entry(network, user)])
 
 
@@ -84,13 +96,14 @@ def publish_users(
     views = transaction.directory_books(network.id)
     changed = publish_directory(transaction, renderer, network, users, views, keep=keep)
     by_id = {user.id: user for user in users}
-    for book in transaction.linked_books(list(by_id)):
+    readers = transaction.reader_views(network.id, transaction.linked_books(list(by_id)))
+    for book in sorted(readers):
         cards = transaction.cards_of_users(book, list(by_id))
         new = [
             renderer.client_card(
                 card,
                 card.text,
-                identity_of(by_id[card.user], network),
+                shown_identity(by_id[card.user], network, readers[book]),
                 transaction.now,
                 transaction.save_photo,
             )

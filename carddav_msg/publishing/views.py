@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from carddav_msg.directory.port import Transaction
 from carddav_msg.directory.rows import DirectoryBook
 from carddav_msg.domain.contact import View
 from carddav_msg.domain.network import Network
 from carddav_msg.domain.user import User
 from carddav_msg.publishing.auditing import NOTHING, Values, entry, user_entry
-from carddav_msg.publishing.links import relink_network
+from carddav_msg.publishing.links import relink_readers
 from carddav_msg.publishing.networks import add_directory_book, publish_network
 from carddav_msg.publishing.renderer import Renderer
 
@@ -23,38 +25,44 @@ def add_view(transaction: Transaction, renderer: Renderer, network: Network, nam
 
 def save_view(transaction: Transaction, renderer: Renderer, network: Network, old: DirectoryBook, rule: View) -> int:
     """Gives a view of a locked network another rule; returns how many cards changed, came or went."""
+    readers = _readers(transaction, network)
     transaction.save_view(old.book, rule)
     changed = publish_network(transaction, renderer, network)
     _record(transaction, network, "view changed", old.name, _shown(old.view), _shown(rule))
-    return changed + _relink(transaction, renderer, network)
+    return changed + relink_readers(transaction, renderer, network, readers)
 
 
 def remove_view(
     transaction: Transaction, renderer: Renderer, network: Network, view: DirectoryBook, to: DirectoryBook
 ) -> int:
     """Removes a view of a locked network; its users have the view `to` from then on. Returns how many they are."""
+    readers = _readers(transaction, network)
     moved = transaction.move_readers(view.book, to.book)
     transaction.remove_book(view.book)
     after = {"moved to": to.name, "users": moved} if moved else NOTHING
     _record(transaction, network, "view removed", view.name, _shown(view.view), after)
-    if moved:
-        _relink(transaction, renderer, network)
+    relink_readers(transaction, renderer, network, readers)
     return moved
 
 
-def changed_view(transaction: Transaction, renderer: Renderer, network: Network, user: User, before: str) -> None:
-    """A user of a locked network has another view since a moment, the one named `before` until then.
+def change_view(transaction: Transaction, renderer: Renderer, network: Network, user: User, view: int) -> User:
+    """Gives a user of a locked network another view of the directory; returns the user as stored.
 
-    No card says who sees it, so nothing is rendered; but a card that all readers' views agree on may stand for somebody
-    else now.
+    No card says who sees it, so no directory card is rendered; but what the cards of a book show of their users is what
+    all of its readers see.
     """
-    names = {view.book: view.name for view in transaction.directory_books(network.id)}
-    transaction.record([user_entry(network, user, "user changed", {"view": before}, {"view": names[user.view]})])
-    _relink(transaction, renderer, network)
+    new = replace(user, view=view)
+    names = {found.book: found.name for found in transaction.directory_books(network.id)}
+    readers = _readers(transaction, network)
+    transaction.save_users([new])
+    before, after = {"view": names.get(user.view, "")}, {"view": names[view]}
+    transaction.record([user_entry(network, new, "user changed", before, after)])
+    relink_readers(transaction, renderer, network, readers)
+    return new
 
 
-def _relink(transaction: Transaction, renderer: Renderer, network: Network) -> int:
-    return relink_network(transaction, renderer, network) if network.auto_link else 0
+def _readers(transaction: Transaction, network: Network) -> dict[int, frozenset[View]]:
+    return transaction.reader_views(network.id, [book for book, _ in transaction.client_books(network.id)])
 
 
 def _shown(rule: View) -> Values:

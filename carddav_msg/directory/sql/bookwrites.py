@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import and_, delete, exists, insert, or_, select, update
+from sqlalchemy import delete, insert, select, true, union, update
 
 from carddav_msg.directory.rows import DirectoryBook
 from carddav_msg.directory.sql import codec
@@ -92,24 +92,25 @@ class BookWrites(Writes):
     def save_view(self, book: int, rule: View) -> None:
         self.connection.execute(update(books).where(books.c.id == book).values(rule=codec.view_json(rule)))
 
-    def reader_views(self, book: int) -> list[View]:
+    def reader_views(self, network: int, of_books: Sequence[int]) -> dict[int, frozenset[View]]:
+        found: dict[int, set[View]] = {book: set() for book in of_books}
+        everyone = select(users.c.view).where(users.c.network == network).distinct().subquery()
         views = books.alias("views")
-        reads = or_(
-            books.c.owner == users.c.id,
-            and_(books.c.owner == 0, books.c.everyone != ""),
-            exists().where(book_members.c.book == books.c.id, book_members.c.user == users.c.id),
-        )
-        query = (
-            select(views.c.rule)
-            .distinct()
-            .select_from(
-                books.join(users, and_(users.c.network == books.c.network, reads)).join(
-                    views, views.c.id == users.c.view
-                )
-            )
-            .where(books.c.id == book)
-        )
-        return [codec.view_of(rule) for rule in self.connection.scalars(query)]
+        for some in codec.chunks(of_books):
+            here = books.c.id.in_(some)
+            readers = union(
+                select(books.c.id, users.c.view).join(users, users.c.id == books.c.owner).where(here),
+                select(book_members.c.book, users.c.view)
+                .join(users, users.c.id == book_members.c.user)
+                .where(book_members.c.book.in_(some)),
+                select(books.c.id, everyone.c.view)
+                .join(everyone, true())
+                .where(here, books.c.owner == 0, books.c.everyone != ""),
+            ).subquery()
+            query = select(readers.c.id, views.c.rule).join(views, views.c.id == readers.c.view)
+            for book, rule in self.connection.execute(query):
+                found[book].add(codec.view_of(rule))
+        return {book: frozenset(rules) for book, rules in found.items()}
 
     def linked_books(self, of_users: Sequence[int]) -> list[int]:
         found: set[int] = set()
@@ -121,6 +122,10 @@ class BookWrites(Writes):
     def client_books(self, network: int) -> list[tuple[int, BookKind]]:
         query = select(books.c.id, books.c.kind).where(books.c.network == network, books.c.kind != "directory")
         return [(row.id, BookKind(row.kind)) for row in self.connection.execute(query.order_by(books.c.id))]
+
+    def shared_books(self, network: int) -> list[int]:
+        query = select(books.c.id).where(books.c.network == network, books.c.kind == BookKind.SHARED)
+        return list(self.connection.scalars(query.order_by(books.c.id)))
 
     def take_numbers(self, book: int, count: int) -> int:
         if count:

@@ -27,8 +27,10 @@ class CardWrites(Writes):
             found += map(_stored, self.connection.execute(query))
         return found
 
-    def cards_after(self, book: int, after: int, limit: int) -> list[StoredCard]:
+    def cards_after(self, book: int, after: int, limit: int, *, linked: bool = False) -> list[StoredCard]:
         query = select(*STORED).where(cards.c.book == book, cards.c.id > after).order_by(cards.c.id).limit(limit)
+        if linked:
+            query = query.where(cards.c.user != 0)
         return [_stored(row) for row in self.connection.execute(query)]
 
     def stored_card(self, book: int, href: str) -> StoredCard | None:

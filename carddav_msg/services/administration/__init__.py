@@ -34,7 +34,7 @@ class Administration:
         self.devices = Devices(directory)
         self.codes = Codes(directory, code_rules)
         self.keys = Keys(directory)
-        self.books = SharedBooks(directory)
+        self.books = SharedBooks(directory, renderer)
         self.views = Views(directory, renderer)
         self.grants = Grants(directory)
         self.history = History(directory, renderer)

@@ -13,6 +13,8 @@ from carddav_msg.domain.network import Network
 from carddav_msg.domain.user import parse_text
 from carddav_msg.errors import AlreadyExists, InvalidValue, NotFound
 from carddav_msg.publishing.auditing import Values, entry
+from carddav_msg.publishing.links import relink_readers
+from carddav_msg.publishing.renderer import Renderer
 from carddav_msg.services.administration.lookup import network_named, user_named
 
 ACCESS = ("read", "write")
@@ -22,8 +24,9 @@ ALLOWED_AT_MOST = 7 * 24 * 3600
 class SharedBooks:
     """The shared books of one directory, each named by Network ID and its URL segment."""
 
-    def __init__(self, directory: Directory) -> None:
+    def __init__(self, directory: Directory, renderer: Renderer) -> None:
         self._directory = directory
+        self._renderer = renderer
 
     def all(self, network_id: str) -> list[SharedBook]:
         """The shared books of a network, by their URL segments."""
@@ -144,7 +147,9 @@ class SharedBooks:
     ) -> None:
         def locked(transaction: Transaction) -> None:
             network = transaction.lock_network(book.network, exclusive=True)
+            readers = transaction.reader_views(network.id, [book.book])
             work(transaction)
+            relink_readers(transaction, self._renderer, network, readers)
             transaction.record([entry(network, action, _subject(network, book.slug), before, after)])
 
         self._directory.transact(locked)

@@ -16,7 +16,7 @@ from carddav_msg.publishing import users as publishing
 from carddav_msg.publishing.auditing import user_entry
 from carddav_msg.publishing.profiles import checked, parse_password, parse_photo
 from carddav_msg.publishing.renderer import Renderer
-from carddav_msg.publishing.views import changed_view
+from carddav_msg.publishing.views import change_view
 from carddav_msg.services.administration.lookup import network_named, user_named, view_named
 
 _PAGE = 500
@@ -157,12 +157,8 @@ class Users:
 
     def _change_view(self, transaction: Transaction, network: Network, user: User, name: str) -> User:
         """The user as stored with the view of that name."""
-        new = _with_view(transaction, network, user, name)
-        if new.view != user.view:
-            names = {view.book: view.name for view in transaction.directory_books(network.id)}
-            transaction.save_users([new])
-            changed_view(transaction, self._renderer, network, new, names.get(user.view, ""))
-        return new
+        view = _with_view(transaction, network, user, name).view
+        return user if view == user.view else change_view(transaction, self._renderer, network, user, view)
 
     def _save_sip_password(self, transaction: Transaction, network: Network, user: User, sip_password: str) -> None:
         sealed = None
