@@ -10,7 +10,7 @@ import posixpath
 from collections.abc import Iterable
 from http.client import responses
 from typing import Final
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from radicale.app import Application
@@ -55,6 +55,7 @@ def mount(services: Services) -> WSGIApplication:
         prefix=MOUNT,
         observations=services.observations,
         max_body_size=services.settings.max_body_size,
+        public_host=urlsplit(services.settings.public_url).netloc,
     )
 
     def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:

@@ -96,6 +96,31 @@ def test_a_personal_book_lives_through_lane_and_engine(dav: Dav) -> None:
     assert dav("DELETE", book).status == 204
 
 
+@pytest.mark.parametrize(
+    ("told", "public_url", "destination", "status"),
+    [
+        ("contacts.example", "http://127.0.0.1", "https://contacts.example", 201),
+        ("contacts.example", "http://127.0.0.1", "https://Contacts.Example:443", 201),
+        ("contacts.example:8443", "http://127.0.0.1", "https://contacts.example:8443", 201),
+        ("contacts.example", "http://127.0.0.1", "http://backend:8080", 502),
+        ("", "https://contacts.example", "https://contacts.example", 201),
+        ("", "https://contacts.example", "https://contacts.example:8443", 502),
+        ("", "https://contacts.example", "https://elsewhere.example", 502),
+    ],
+)
+def test_a_destination_is_at_the_host_that_the_client_knows(
+    services: Services, told: str, public_url: str, destination: str, status: int
+) -> None:
+    """Behind a proxy that asks by another name: the one it tells, or that of public_url."""
+    fill(services)
+    changed = replace(services.settings, trusted_proxies=("unix",), public_url=public_url)
+    dav = wsgi(mount(replace(services, settings=changed)), "acme~anna", PASSWORD)
+    card = HOME + "personal/a.vcf"
+    dav("PUT", card, CARD, content_type="text/vcard")
+    names = {"Host": "backend:8080", "X_Forwarded_Proto": "https", **({"X_Forwarded_Host": told} if told else {})}
+    assert dav("MOVE", card, Destination=f"{destination}{HOME}personal/b.vcf", **names).status == status
+
+
 def test_the_engine_repeats_the_spelling_of_the_path(dav: Dav) -> None:
     """As the lane does: hrefs of a client that was set up with another case are its own."""
     home = dav("PROPFIND", "/dav/ACME~anna/", propfind("D:resourcetype"), depth="1")

@@ -19,6 +19,7 @@ DAV: Final = "1, 3, addressbook, extended-mkcol"
 XML: Final = "application/xml; charset=utf-8"
 VCARD: Final = "text/vcard;charset=utf-8"
 
+_DEFAULT_PORT: Final = re.compile(r":(?:80|443)?\Z")
 _MINIMAL: Final = re.compile(r'(?:^|,)\s*return\s*=\s*"?minimal"?\s*(?:[;,]|$)', re.IGNORECASE)
 
 Headers = tuple[tuple[str, str], ...]
@@ -26,7 +27,10 @@ Headers = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request of a known visitor. `prefix` is the mount point without a slash at its end, `body` is complete."""
+    """A request of a known visitor. `prefix` is the mount point without a slash at its end, `body` is complete.
+
+    `public_host` is a host (and port) that clients know us by besides the one they ask: a proxy may ask another one.
+    """
 
     method: str
     prefix: str
@@ -34,6 +38,7 @@ class Request:
     visitor: Visitor
     body: bytes
     environ: WSGIEnvironment
+    public_host: str = ""
 
     @property
     def principal(self) -> Principal:
@@ -54,10 +59,9 @@ class Request:
         """True when it says so in the way that is acknowledged with Preference-Applied (RFC 7240 §3)."""
         return bool(_MINIMAL.search(self.header("PREFER") or ""))
 
-    @property
-    def host(self) -> str:
-        """The host (and port) that the client asked, in lower case."""
-        return (self.header("HOST") or "").strip().lower()
+    def is_ours(self, host: str) -> bool:
+        """True for a host (and port) that is ours: the one that was asked, the public one, or none at all."""
+        return not host or _known(host) in (_known(self.header("HOST") or ""), _known(self.public_host))
 
     @property
     def root_href(self) -> str:
@@ -77,6 +81,10 @@ class Request:
         """The resource itself, with a slash at its end unless it is a card."""
         segments = "/".join(map(href_segment, self.path.segments))
         return f"{self.prefix}/{segments}{'/' if 0 < len(self.path.segments) < 3 else ''}"
+
+
+def _known(host: str) -> str:
+    return _DEFAULT_PORT.sub("", host.strip().lower())
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,6 +57,7 @@ class Guard:
         *,
         prefix: str,
         max_body_size: int,
+        public_host: str = "",
         observations: Observations | None = None,
     ) -> None:
         self._authentication = authentication
@@ -65,6 +66,7 @@ class Guard:
         self._engine = engine
         self._prefix = prefix
         self._max_body_size = max_body_size
+        self._public_host = public_host
         self._observations = observations
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -116,7 +118,7 @@ class Guard:
         body = read_body(environ, self._max_body_size)
         if isinstance(body, Answer):
             return body
-        return Request(environ["REQUEST_METHOD"], self._prefix, path, visitor, body, environ)
+        return Request(environ["REQUEST_METHOD"], self._prefix, path, visitor, body, environ, self._public_host)
 
     def _is_own(self, segment: str, visitor: Visitor, typed: str) -> bool:
         """True for the visitor's principal name as it is now or once was, and for the login that was typed."""

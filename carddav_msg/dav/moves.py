@@ -61,7 +61,7 @@ def _destination(request: Request) -> DavPath | Answer:
         url = urlsplit("")
     if not url.path.startswith("/") or url.query or url.fragment or (url.scheme and not url.netloc):
         raise InvalidValue("Destination", "The header Destination is a URL or an absolute path.")
-    here = url.scheme in ("", "http", "https") and url.netloc.lower() in ("", request.host)
+    here = url.scheme in ("", "http", "https") and request.is_ours(url.netloc)
     if not here or not url.path.startswith(request.root_href):
         return refusal(502, "The destination is on another server.", reason="MOVE")
     return hrefs.parse(url.path[len(request.prefix) :])

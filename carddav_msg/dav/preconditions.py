@@ -96,7 +96,7 @@ def _resource(request: Request, tag: str) -> Resource:
     """What a resource tag (a URL or an absolute path) means: the card of the request, its book, or something else."""
     try:
         url = urlsplit(tag)
-        if not url.path.startswith(request.root_href) or url.netloc.lower() not in ("", request.host):
+        if not url.path.startswith(request.root_href) or not request.is_ours(url.netloc):
             return Resource.OTHER
         path = hrefs.parse(url.path[len(request.prefix) :])
     except (ValueError, InvalidValue):
