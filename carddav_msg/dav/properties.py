@@ -6,10 +6,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from email.utils import formatdate
 from typing import Final, TypeVar
 
 from carddav_msg.dav.addressdata import ADDRESS_DATA
+from carddav_msg.dav.cardtext import DATA, ETAG, HREF, MODIFIED, SIZE, CardText, http_date
 from carddav_msg.dav.exchange import VCARD, BookRequest, Request
 from carddav_msg.dav.multistatus import (
     CALENDARSERVER_NS,
@@ -39,11 +39,6 @@ _EVERY: Final = (RESOURCETYPE, DISPLAYNAME, GETETAG, GETCONTENTTYPE, GETCONTENTL
 
 S = TypeVar("S")
 Writers = Mapping[str, Callable[[S], str]]
-
-
-def http_date(microseconds: int) -> str:
-    """An HTTP-date (RFC 9110 §5.6.7)."""
-    return formatdate(microseconds // 1_000_000, usegmt=True)
 
 
 def described(writers: Writers[S], subject: S, selection: Selection, *, minimal: bool) -> str:
@@ -77,19 +72,13 @@ def book_response(asked: BookRequest, selection: Selection) -> str:
     return response(asked.href, described(_BOOK, asked, selection, minimal=asked.request.minimal))
 
 
-def card_template(asked: BookRequest, selection: Selection, *, data: bool) -> str:
-    """A `%` template of a card's response with the keys href, etag, size, modified and, with `data`, data."""
-    writers = dict(_CARD_TEMPLATE)
+def card_text(asked: BookRequest, selection: Selection, *, data: bool) -> CardText:
+    """How the cards of the book are answered; address-data is a property of reports only (`data`)."""
+    writers = dict(_CARD)
     if data and ADDRESS_DATA in selection.names:
-        writers[ADDRESS_DATA] = _constant("<CR:address-data>%(data)s</CR:address-data>")
-    names = tuple(name.replace("%", "%%") for name in selection.names)
-    doubled = Selection(names, selection.which, selection.data)
-    return response("%(href)s", described(writers, asked, doubled, minimal=asked.request.minimal))
-
-
-def _escaped(write: Callable[[BookRequest], str]) -> Callable[[BookRequest], str]:
-    """What a writer gives, for a `%` template."""
-    return lambda asked: write(asked).replace("%", "%%")
+        writers[ADDRESS_DATA] = _constant(f"<CR:address-data>{DATA}</CR:address-data>")
+    template = response(HREF, described(writers, asked, selection, minimal=asked.request.minimal))
+    return CardText(template, asked.href, selection.data)
 
 
 def _constant(element: str) -> Callable[[BookRequest], str]:
@@ -178,11 +167,8 @@ _CARD: Final[Writers[BookRequest]] = {
     GETCONTENTTYPE: lambda s: f"<getcontenttype>{VCARD}</getcontenttype>",
     "{DAV:}current-user-privilege-set": lambda s: _privilege_set(s, members=False),
     "{DAV:}supported-report-set": lambda s: report_set(*_QUERIES),
+    GETETAG: _constant(f"<getetag>{ETAG}</getetag>"),
+    GETCONTENTLENGTH: _constant(f"<getcontentlength>{SIZE}</getcontentlength>"),
+    GETLASTMODIFIED: _constant(f"<getlastmodified>{MODIFIED}</getlastmodified>"),
 }
-
-_CARD_TEMPLATE: Final[Writers[BookRequest]] = {
-    **{name: _escaped(write) for name, write in _CARD.items()},
-    GETETAG: _constant("<getetag>%(etag)s</getetag>"),
-    GETCONTENTLENGTH: _constant("<getcontentlength>%(size)d</getcontentlength>"),
-    GETLASTMODIFIED: _constant("<getlastmodified>%(modified)s</getlastmodified>"),
-}
+"""With holes for what differs from card to card."""

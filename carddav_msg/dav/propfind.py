@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from carddav_msg.dav.exchange import XML, Answer, BookRequest, answer, streamed
-from carddav_msg.dav.multistatus import CLOSE, OPEN, href_segment
-from carddav_msg.dav.properties import book_response, card_template, http_date
+from carddav_msg.dav.multistatus import CLOSE, OPEN
+from carddav_msg.dav.properties import book_response, card_text
 from carddav_msg.dav.requests import Selection
-from carddav_msg.directory.rows import CardRow
 from carddav_msg.errors import NotFound
 from carddav_msg.services.addressbooks import AddressBooks
-
-Row = dict[str, object]
 
 
 def propfind_book(addressbooks: AddressBooks, asked: BookRequest, selection: Selection, *, members: bool) -> Answer:
@@ -20,8 +17,7 @@ def propfind_book(addressbooks: AddressBooks, asked: BookRequest, selection: Sel
     own = book_response(asked, selection)
     if not members:
         return answer(207, f"{OPEN}{own}{CLOSE}".encode(), ("Content-Type", XML))
-    template = card_template(asked, selection, data=False)
-    return streamed(_with_members(own, template, _rows(addressbooks, asked, template)))
+    return streamed(_with_members(own, _members(addressbooks, asked, selection)))
 
 
 def propfind_card(addressbooks: AddressBooks, asked: BookRequest, selection: Selection) -> Answer:
@@ -29,35 +25,20 @@ def propfind_card(addressbooks: AddressBooks, asked: BookRequest, selection: Sel
     card = addressbooks.card(asked.principal, asked.book, asked.request.path.card)
     if card is None:
         raise NotFound("There is no such card.")
-    row = card_row(card, asked.request.href)
-    text = OPEN + card_template(asked, selection, data=False) % row + CLOSE
+    text = f"{OPEN}{card_text(asked, selection, data=False).card(card)}{CLOSE}"
     return answer(207, text.encode(), ("Content-Type", XML))
 
 
-def of_whole_card(template: str) -> bool:
-    """True when a template has more of a card than its href and etag."""
-    return any(f"%({key})" in template for key in ("size", "modified", "data"))
-
-
-def card_row(card: CardRow, href: str) -> Row:
-    """What the template of a card is filled with, but its text; `href` is escaped for XML."""
-    return {"href": href, "etag": card.etag, "size": card.size, "modified": http_date(card.modified)}
-
-
-def _with_members(own: str, template: str, rows: Iterator[Row]) -> Iterator[str]:
+def _with_members(own: str, members: Iterator[str]) -> Iterator[str]:
     yield OPEN
     yield own
-    for row in rows:
-        yield template % row
+    yield from members
     yield CLOSE
 
 
-def _rows(addressbooks: AddressBooks, asked: BookRequest, template: str) -> Iterator[Row]:
-    """What the template needs of each card: the card itself is read only for its size and time."""
-    base = asked.href
-    if of_whole_card(template):
-        return (
-            card_row(card, base + href_segment(card.href)) for card in addressbooks.texts(asked.principal, asked.book)
-        )
-    entries = addressbooks.listing(asked.principal, asked.book)
-    return ({"href": base + href_segment(href), "etag": etag} for _, href, etag in entries)
+def _members(addressbooks: AddressBooks, asked: BookRequest, selection: Selection) -> Iterator[str]:
+    """The cards themselves are read only for their sizes and times."""
+    text = card_text(asked, selection, data=False)
+    if text.of_whole_card:
+        return (text.card(card) for card in addressbooks.texts(asked.principal, asked.book))
+    return (text.entries(page) for page in addressbooks.listing(asked.principal, asked.book))

@@ -8,13 +8,12 @@ from itertools import islice
 from typing import Final
 
 from carddav_msg import metrics
-from carddav_msg.dav.addressdata import AddressData
+from carddav_msg.dav.cardtext import CardText
 from carddav_msg.dav.exchange import Answer, BookRequest, Request, streamed
-from carddav_msg.dav.multistatus import CLOSE, OPEN, gone, href_segment, insufficient, sentence, sync_token, text
-from carddav_msg.dav.properties import card_template
-from carddav_msg.dav.propfind import card_row, of_whole_card
+from carddav_msg.dav.multistatus import CLOSE, OPEN, gone, href_segment, insufficient, sentence, sync_token
+from carddav_msg.dav.properties import card_text
 from carddav_msg.dav.requests import Multiget, Query, SyncCollection
-from carddav_msg.directory.rows import CardRow, Entry
+from carddav_msg.directory.rows import CardRow
 from carddav_msg.domain import hrefs
 from carddav_msg.domain.identifiers import fold
 from carddav_msg.domain.search import matches
@@ -25,6 +24,8 @@ from carddav_msg.services.addressbooks import AddressBooks, Delta
 _BATCH: Final = 200
 """Changed cards that are read at a time when a sync asks for their texts too."""
 
+# What needs no decoding; a name of dots alone may be none.
+_PLAIN: Final = re.compile(r"[A-Za-z0-9_~-][A-Za-z0-9._~-]*").fullmatch
 _URL: Final = re.compile(r"(?:https?://[^/?#]*)?(/[^?#]*)", re.IGNORECASE)
 
 
@@ -32,11 +33,9 @@ def sync_collection(addressbooks: AddressBooks, asked: BookRequest, report: Sync
     """What changed since the token. InvalidSyncToken before anything is sent."""
     delta = addressbooks.changes(asked.principal, asked.book, report.token, report.limit)
     metrics.sync("carddav", "delta" if report.token else "full")
-    template = card_template(asked, report.selection, data=True)
-    if of_whole_card(template):
-        responses = _changed_cards(addressbooks, asked, template, report.selection.data, delta.entries)
-    else:
-        responses = _changed_entries(asked.href, template, delta.entries)
+    text = card_text(asked, report.selection, data=True)
+    whole = text.of_whole_card
+    responses = _changed_cards(addressbooks, asked, text, delta) if whole else map(text.entries, delta.pages)
     return streamed(_sync_text(responses, delta, asked.request.href))
 
 
@@ -46,14 +45,14 @@ def multiget(addressbooks: AddressBooks, asked: BookRequest, report: Multiget) -
     request = asked.request
     own = f"{request.prefix}/{hrefs.encode(request.path.principal)}/{hrefs.encode(asked.book.slug)}/"
     for href in report.hrefs:
-        card = _card_of(request, own, href)
+        plain = href.startswith(own) and _PLAIN(href, len(own))
+        card = href[len(own) :] if plain else _card_of(request, own, href)
         if card is None or (request.path.card and card != request.path.card):
             strange.append(gone(sentence(href)))
         else:
             named.append(card)
     cards = addressbooks.cards(asked.principal, asked.book, named)
-    template = card_template(asked, report.selection, data=True)
-    return streamed(_document(_cards(asked.href, template, report.selection.data, cards), strange))
+    return streamed(_document(map(card_text(asked, report.selection, data=True).cards, cards), strange))
 
 
 def query(addressbooks: AddressBooks, asked: BookRequest, report: Query, depth: str) -> Answer:
@@ -67,8 +66,7 @@ def query(addressbooks: AddressBooks, asked: BookRequest, report: Query, depth: 
             cards = [card]
     elif depth != "0":
         cards = addressbooks.search(asked.principal, asked.book, report.filter)
-    template = card_template(asked, report.selection, data=True)
-    responses = _cards(asked.href, template, report.selection.data, iter(cards))
+    responses = map(card_text(asked, report.selection, data=True).card, cards)
     return streamed(_document(_limited(responses, report.limit, asked.request.href), ()))
 
 
@@ -97,40 +95,18 @@ def _sync_text(responses: Iterator[str], delta: Delta, href: str) -> Iterator[st
     yield CLOSE
 
 
-def _changed_entries(base: str, template: str, entries: Iterator[Entry]) -> Iterator[str]:
-    for _, href, etag in entries:
-        place = base + href_segment(href)
-        yield gone(place) if etag is None else template % {"href": place, "etag": etag}
-
-
-def _changed_cards(
-    addressbooks: AddressBooks, asked: BookRequest, template: str, data: AddressData, entries: Iterator[Entry]
-) -> Iterator[str]:
+def _changed_cards(addressbooks: AddressBooks, asked: BookRequest, text: CardText, delta: Delta) -> Iterator[str]:
     """A card that is deleted while the answer is sent is left out: the next delta says that it is gone.
 
     An initial answer must not list deletions (RFC 6578 §3.4).
     """
+    entries = delta.entries
     while batch := list(islice(entries, _BATCH)):
-        yield from (gone(asked.href + href_segment(entry.href)) for entry in batch if entry.etag is None)
-        living = [entry.href for entry in batch if entry.etag is not None]
+        yield from (gone(asked.href + href_segment(href)) for _, href, etag in batch if etag is None)
+        living = [href for _, href, etag in batch if etag is not None]
         if living:
-            cards = addressbooks.cards(asked.principal, asked.book, living)
-            yield from _cards(asked.href, template, data, (card for card in cards if not isinstance(card, str)))
-
-
-def _cards(base: str, template: str, data: AddressData, cards: Iterator[CardRow | str]) -> Iterator[str]:
-    # Only what the template has is made: a time costs more than the rest of the response.
-    full = "%(modified)" in template
-    with_data = "%(data)" in template
-    for card in cards:
-        if isinstance(card, str):
-            yield gone(base + href_segment(card))
-            continue
-        href = base + href_segment(card.href)
-        row = card_row(card, href) if full else {"href": href, "etag": card.etag, "size": card.size}
-        if with_data:
-            row["data"] = text(data.of(card.text))
-        yield template % row
+            for page in addressbooks.cards(asked.principal, asked.book, living):
+                yield text.cards(card for card in page if not isinstance(card, str))
 
 
 def _card_of(request: Request, own: str, href: str) -> str | None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from carddav_msg.dav.cardtext import http_date
 from carddav_msg.dav.exchange import DAV, VCARD, Answer, BookRequest, answer, streamed
 from carddav_msg.dav.faults import refusal
 from carddav_msg.dav.preconditions import none_match, preconditions_of, preconditions_to_read
-from carddav_msg.dav.properties import http_date
 from carddav_msg.dav.versions import served
 from carddav_msg.domain.synctoken import SyncToken, ctag
 from carddav_msg.errors import NotFound, UnsupportedCard

@@ -54,12 +54,8 @@ class Credentials:
     sip_password: bytes | None = None
 
 
-class Entry(NamedTuple):
-    """A line of a listing: `etag` is None for a card that was deleted."""
-
-    seq: int
-    href: str
-    etag: str | None
+Entry = tuple[int, str, str | None]
+"""A line of a listing: (seq, href, etag); the etag is None for a card that was deleted. Plain, as there are so many."""
 
 
 class CardText(NamedTuple):

@@ -6,8 +6,9 @@ changes between two pages comes again with the next delta (DESIGN §3).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 
 from carddav_msg.directory.port import Directory, Transaction
 from carddav_msg.directory.rows import CardRow, Entry
@@ -46,15 +47,20 @@ _DAV_NAMES = {
 
 @dataclass(slots=True)
 class Delta:
-    """What changed since a sync token: entries (etag None = deleted) and the token of the state they lead to.
+    """What changed since a sync token: pages of entries (etag None = deleted) and the token of the state they lead to.
 
     When a limit cut the entries short, `truncated` and `token` say so after the last of them was read: then the token
     is that of the last entry, and there is more behind it.
     """
 
-    entries: Iterator[Entry]
+    pages: Iterator[list[Entry]]
     token: SyncToken
     truncated: bool = False
+
+    @property
+    def entries(self) -> Iterator[Entry]:
+        """The entries one by one."""
+        return chain.from_iterable(self.pages)
 
 
 class AddressBooks:
@@ -91,22 +97,24 @@ class AddressBooks:
         # One statement whatever the name is: nobody learns from the time which networks and users there are.
         return self._directory.is_named(principal.id, parts[0], parts[1])
 
-    def listing(self, principal: Principal, book: Book) -> Iterator[Entry]:
-        """All cards, each once, without deletions (PROPFIND Depth 1)."""
+    def listing(self, principal: Principal, book: Book) -> Iterator[list[Entry]]:
+        """All cards in pages, each card once, without deletions (PROPFIND Depth 1)."""
         require(principal, book, Privilege.READ)
         return self._listing(book)
 
-    def _listing(self, book: Book) -> Iterator[Entry]:
+    def _listing(self, book: Book) -> Iterator[list[Entry]]:
         sent = _Sent(book)
         after = 0
         while page := self._directory.listing(book.id, after, self._page_size):
-            for entry in page:
-                if sent.is_new(entry.seq, entry.href):
-                    yield entry
+            last = page[-1][0]
+            if last > book.seq:
+                yield [entry for entry in page if sent.is_new(entry[0], entry[1])]
+            else:
+                yield page
             if len(page) < self._page_size:
                 return
-            sent.add(entry.href for entry in page)
-            after = page[-1].seq
+            sent.add([entry[1] for entry in page])
+            after = last
 
     def changes(self, principal: Principal, book: Book, token: str, limit: int | None = None) -> Delta:
         """What changed since a token; with an empty token all cards. InvalidSyncToken when it has to start anew.
@@ -119,42 +127,46 @@ class AddressBooks:
         if token:
             since = SyncToken.parse(token).check(book=book.id, epoch=book.epoch, seq=book.seq, floor=book.floor)
         delta = Delta(iter(()), now)
-        delta.entries = self._changes(book, since) if limit is None else self._limited(delta, book, since, limit)
+        delta.pages = self._changes(book, since) if limit is None else self._limited(delta, book, since, limit)
         return delta
 
-    def _changes(self, book: Book, since: SyncToken, page_size: int | None = None) -> Iterator[Entry]:
+    def _changes(self, book: Book, since: SyncToken, page_size: int | None = None) -> Iterator[list[Entry]]:
         after, size = since.seq, page_size or self._page_size
         if after >= book.seq:
             return
         while page := self._directory.changes(book.id, after, since.deletions_after, size):
-            for entry in page:
-                if entry.seq > book.seq:
-                    return
-                yield entry
+            after = page[-1][0]
+            if after > book.seq:  # changed since the request began: for the next delta
+                yield [entry for entry in page if entry[0] <= book.seq]
+                return
+            yield page
             if len(page) < size:
                 return
-            after = page[-1].seq
 
-    def _limited(self, delta: Delta, book: Book, since: SyncToken, limit: int) -> Iterator[Entry]:
-        reached = since
-        for count, entry in enumerate(self._changes(book, since, min(self._page_size, limit + 1))):
-            if count == limit:
-                delta.token, delta.truncated = reached, True
+    def _limited(self, delta: Delta, book: Book, since: SyncToken, limit: int) -> Iterator[list[Entry]]:
+        left = limit
+        for page in self._changes(book, since, min(self._page_size, limit + 1)):
+            if len(page) > left:
+                page = page[:left]
+                delta.truncated = True
+            if page:
+                delta.token = replace(since, seq=page[-1][0])
+                yield page
+            if delta.truncated:
                 return
-            reached = replace(since, seq=entry.seq)
-            yield entry
+            left -= len(page)
+        delta.token = SyncToken(book.id, book.epoch, book.seq)
 
-    def cards(self, principal: Principal, book: Book, hrefs: Sequence[str]) -> Iterator[CardRow | str]:
-        """The named cards in the order asked for; for one that does not exist, its href."""
+    def cards(self, principal: Principal, book: Book, hrefs: Sequence[str]) -> Iterator[list[CardRow | str]]:
+        """The named cards in pages, in the order asked for; for one that does not exist, its href."""
         require(principal, book, Privilege.READ)
         return self._cards(book, hrefs)
 
-    def _cards(self, book: Book, hrefs: Sequence[str]) -> Iterator[CardRow | str]:
+    def _cards(self, book: Book, hrefs: Sequence[str]) -> Iterator[list[CardRow | str]]:
         for start in range(0, len(hrefs), self._page_size):
             page = list(dict.fromkeys(hrefs[start : start + self._page_size]))
             found = {card.href: card for card in self._directory.cards(book.id, page)}
-            for href in page:
-                yield found.get(href, href)
+            yield [found.get(href, href) for href in page]
 
     def card(self, principal: Principal, book: Book, href: str) -> CardRow | None:
         """One card, None when there is none."""
@@ -190,7 +202,7 @@ class AddressBooks:
                     yield card
             if len(page) < self._page_size:
                 return
-            sent.add(card.href for _, card in page)
+            sent.add([card.href for _, card in page])
             after = page[-1][0]
 
     def put(self, principal: Principal, book: Book, href: str, body: bytes, preconditions: Preconditions) -> Stored:
@@ -333,13 +345,18 @@ class _Sent:
 
     def __init__(self, book: Book) -> None:
         self._seq = book.seq
+        self._pages: list[list[str]] = []
         self._hrefs: set[str] = set()
 
     def is_new(self, seq: int, href: str) -> bool:
-        return seq <= self._seq or href not in self._hrefs
+        if seq <= self._seq:
+            return True
+        while self._pages:  # looked through only when something did change
+            self._hrefs.update(self._pages.pop())
+        return href not in self._hrefs
 
-    def add(self, hrefs: Iterable[str]) -> None:
-        self._hrefs.update(hrefs)
+    def add(self, hrefs: list[str]) -> None:
+        self._pages.append(hrefs)
 
 
 def require(principal: Principal, book: Book, privilege: Privilege) -> None:

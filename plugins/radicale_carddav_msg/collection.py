@@ -131,7 +131,7 @@ class AddressBook(_Collection):
             delta = self._books.changes(self._principal, self._book, old_token)
         except InvalidSyncToken as error:
             raise ValueError(str(error)) from None
-        return str(delta.token), (entry.href for entry in delta.entries)
+        return str(delta.token), (href for _, href, _ in delta.entries)
 
     def get(self, href: str) -> Item | None:
         """One card; what was found is what a write with a precondition replaces."""
@@ -144,8 +144,8 @@ class AddressBook(_Collection):
     def listing(self) -> Iterator[Item]:
         """All cards by href and etag; the rest is read when it is asked for."""
         with engine_errors():
-            for entry in self._books.listing(self._principal, self._book):
-                yield ListedItem(self, entry)
+            for page in self._books.listing(self._principal, self._book):
+                yield from (ListedItem(self, href, etag or "") for _, href, etag in page)
 
     def row(self, href: str) -> CardRow:
         """A card of the listing; an empty one when it has gone since."""
@@ -163,8 +163,10 @@ class AddressBook(_Collection):
 
     def get_multi(self, hrefs: Iterable[str]) -> Iterator[tuple[str, Item | None]]:
         with engine_errors():
-            for card in self._books.cards(self._principal, self._book, list(hrefs)):
-                yield (card, None) if isinstance(card, str) else (card.href, CardItem(self, card))
+            for page in self._books.cards(self._principal, self._book, list(hrefs)):
+                yield from (
+                    (card, None) if isinstance(card, str) else (card.href, CardItem(self, card)) for card in page
+                )
 
     def get_filtered(self, filters: Iterable[ET.Element]) -> Iterator[tuple[Item, bool]]:
         """The cards that match, tested here with the engine's own filter: it would hold them all before it tests.

@@ -14,7 +14,7 @@ import radicale.item
 from radicale.item import Item
 from radicale.item.filter import TIMESTAMP_MAX, TIMESTAMP_MIN
 
-from carddav_msg.directory.rows import CardRow, CardText, Entry
+from carddav_msg.directory.rows import CardRow, CardText
 from carddav_msg.formats.vcard.contentlines import ContentLine, scan, split_components, unescape
 
 if TYPE_CHECKING:
@@ -124,8 +124,8 @@ class CardItem(Item):
 class ListedItem(CardItem):
     """A line of a listing: its text is read when somebody asks for more than the etag."""
 
-    def __init__(self, collection: AddressBook, entry: Entry) -> None:
-        super().__init__(collection, CardText(entry.href, entry.etag or "", ""))
+    def __init__(self, collection: AddressBook, href: str, etag: str) -> None:
+        super().__init__(collection, CardText(href, etag, ""))
         self._listed_in = collection
 
     @cached_property

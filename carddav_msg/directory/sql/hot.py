@@ -62,7 +62,7 @@ class SqlHotReads:
                 raise Unavailable(f"The database can't be reached ({type(error).__name__}).") from None
             try:
                 driver: Any = connection.dbapi_connection
-                return list(driver.execute(statement.sql, bound).fetchall())
+                return driver.execute(statement.sql, bound).fetchall()  # type: ignore[no-any-return]  # a list
             except dbapi.DatabaseError as error:  # type: ignore[union-attr]  # an engine always has its driver
                 # A pooled connection may have died with its server; a new one tells whether the server is back.
                 connection.invalidate()
@@ -103,11 +103,10 @@ class SqlHotReads:
         )
 
     def listing(self, book: int, after: int, limit: int) -> list[Entry]:
-        return [Entry(*row) for row in self._run(self._listing, book=book, after=after, limit=limit)]
+        return self._run(self._listing, book=book, after=after, limit=limit)
 
     def changes(self, book: int, after: int, deletions_after: int, limit: int) -> list[Entry]:
-        rows = self._run(self._changes, book=book, after=after, deletions_after=deletions_after, limit=limit)
-        return [Entry(*row) for row in rows]
+        return self._run(self._changes, book=book, after=after, deletions_after=deletions_after, limit=limit)
 
     def cards(self, book: int, hrefs: Sequence[str]) -> list[CardRow]:
         return [CardRow(*row) for row in self._run(self._cards, book=book, hrefs=self._array(hrefs))]
