@@ -15,6 +15,7 @@ from werkzeug.test import Client as WsgiClient
 NAMES = {
     "D": "DAV:",
     "CR": "urn:ietf:params:xml:ns:carddav",
+    "CAL": "urn:ietf:params:xml:ns:caldav",
     "CS": "http://calendarserver.org/ns/",
     "INF": "http://inf-it.com/ns/ab/",
 }
