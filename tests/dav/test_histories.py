@@ -1,6 +1,6 @@
 """Two CardDAV clients, and whatever may happen to them: both end in exactly the server's state, and nothing is lost.
 
-What the server must hold is computed here from the writes that it accepted (`Expected`); the clients only know what
+What the server must hold is computed from the writes that it accepted (`Expected`); the clients only know what
 they were answered. Between the pages of a sync's answer somebody else may write.
 """
 
@@ -11,7 +11,7 @@ import re
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -34,58 +34,9 @@ from tests.databases import Databases, quick_folder
 from tests.dav.clients import CR, D, Dav, Engine, Reply, vcard
 from tests.dav.conftest import SECRET, House
 from tests.dav.device import DATA, ETAG, TOKEN, Device, path_of
+from tests.dav.expected import Card, Expected, pair_lines, without_pair
+from tests.dav.steps import BOOKS, EDITS, HREFS, NETWORK_IDS, STEPS, Edit, Edits, Event, Sync
 from tests.profiles import examples
-
-WRITTEN = ("team", "personal", "friends")
-BOOKS = ("directory", *WRITTEN)
-HREFS = ("a.vcf", "b&.vcf", "c ü.vcf", "d%.vcf", "e.vcf")
-NETWORK_IDS = ("acme", "globex", "initech")
-
-
-# ---- What the server must hold ----
-
-
-@dataclass
-class Card:
-    """A card without its messaging identity, and whether it stands for Ben."""
-
-    uid: str
-    text: str
-    linked: bool
-
-    def served(self, pair: str) -> bytes:
-        return self.text.replace("END:VCARD", (pair if self.linked else "") + "END:VCARD").encode()
-
-
-@dataclass
-class Expected:
-    """The cards of the books that clients write, and what decides their identity."""
-
-    books: dict[str, dict[str, Card]] = field(default_factory=lambda: {book: {} for book in WRITTEN})
-    network_id: str = "acme"
-    ben_enabled: bool = True
-
-    @property
-    def pair(self) -> str:
-        return pair_lines("ben", self.network_id) if self.ben_enabled else ""
-
-    def served(self, book: str) -> dict[str, bytes]:
-        return {href: card.served(self.pair) for href, card in self.books[book].items()}
-
-    def uid_conflict(self, book: str, href: str, uid: str) -> bool:
-        old = self.books[book].get(href)
-        return old.uid != uid if old else any(card.uid == uid for card in self.books[book].values())
-
-
-def pair_lines(username: str, network_id: str) -> str:
-    return f"X-CLOUD-USERNAME:{username}\r\nX-NETWORK-ID:{network_id}\r\n"
-
-
-def without_pair(text: str) -> str:
-    return "".join(line for line in text.splitlines(keepends=True) if not line.startswith(("X-CLOUD", "X-NETWORK")))
-
-
-# ---- What happens ----
 
 
 class Interrupted:
@@ -105,67 +56,6 @@ class Interrupted:
             work, self.meanwhile = self.meanwhile, None
             work()
         return self._directory.changes(*asked)
-
-
-@dataclass(frozen=True)
-class Edit:
-    """What a client does to a card: `basis` is what it compares with, `pair` what it writes of the identity."""
-
-    action: str
-    book: str
-    href: str
-    basis: str
-    pair: str
-    uid: str
-
-
-EDITS = st.builds(
-    Edit,
-    st.sampled_from(["put", "put", "put", "again", "delete", "delete"]),
-    st.sampled_from(["team", "team", "personal", "friends"]),
-    st.sampled_from(HREFS),
-    st.sampled_from(["known", "known", "known", "new", "none", "none", "stale"]),
-    st.sampled_from(["known", "known", "right", "old", "forged", "none"]),
-    st.sampled_from([*["own"] * 6, "none", "another's"]),
-)
-
-
-@dataclass(frozen=True)
-class Edits:
-    """A device writes, one card after the other."""
-
-    device: int
-    edits: list[Edit]
-
-
-@dataclass(frozen=True)
-class Sync:
-    """A device asks for one report, perhaps of a sync that goes on later; the other one writes between its pages."""
-
-    device: int
-    book: str
-    limit: int | None
-    inline: bool
-    meanwhile: Edit | None
-
-
-@dataclass(frozen=True)
-class Event:
-    """Whatever else happens at a server; `which` of several things there are to choose from."""
-
-    name: str
-    which: int
-
-
-_DEVICES = st.sampled_from([0, 1])
-_LIMITS = st.sampled_from([None, 1, 1, 2, 3])
-_EVENTS = ("ben", "ben", "rename", "carl", "remake", "prune", "prune", "back up", "restore", "settle")
-# One strategy, not a rule for each: of several rules hypothesis leaves some out for a whole history.
-STEPS = st.one_of(
-    st.builds(Edits, _DEVICES, st.lists(EDITS, min_size=1, max_size=4)),
-    st.builds(Sync, _DEVICES, st.sampled_from(BOOKS), _LIMITS, st.booleans(), st.none() | EDITS),
-    st.builds(Event, st.sampled_from(_EVENTS), st.integers(0, 9)),
-)
 
 
 class Histories(RuleBasedStateMachine):
