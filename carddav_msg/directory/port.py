@@ -43,6 +43,9 @@ class HotReads(Protocol):
     def door(self, network_key: str, user_key: str, slug: str, device: str = "") -> Door | None:
         """The user of a canonical login with the state of one book of the user's home (`""` = no book)."""
 
+    def home_door(self, network_key: str, user_key: str, device: str = "") -> Door | None:
+        """The same with all books of the user's `home`, but those of other networks, as `home` has them."""
+
     def listing(self, book: int, after: int, limit: int) -> list[Entry]:
         """Cards whose last change is later than `after`, in that order."""
 

@@ -15,7 +15,8 @@ class Door:
     """All that one request needs to be let in: the user, the state of the credentials, and one book.
 
     `password_hash` and `device_revoked` serve verification only. `credentials_in_query` is the network's choice (see
-    `Network`). `book` is None when the user's home has no such book.
+    `Network`). `book` is None when the user's home has no such book. `home` has the books of the user's own network, if
+    they were asked for.
     """
 
     user: int
@@ -31,6 +32,7 @@ class Door:
     device_revoked: bool
     credentials_in_query: str
     book: Book | None
+    home: tuple[Book, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from hashlib import blake2b
+from typing import Final
 
 from carddav_msg.domain.contact import Contact
 from carddav_msg.domain.user import Address, Profile
@@ -12,6 +13,11 @@ from carddav_msg.formats.vcard.render import avatar_url, unique_numbers
 
 DOCUMENT_VERSION = 1
 """Rises when `document` makes other bytes of the same fragments."""
+
+BEGIN: Final = b'{"contacts":['
+COMMA: Final = b","
+END: Final = b"]}"
+"""What stands before the fragments of a document, between two of them, and behind them."""
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
@@ -58,14 +64,14 @@ def fragment(contact: Contact, *, public_url: str, checksum: bool = False) -> st
     return f'{rest[:-1]},"checksum":"{digest}"}}'
 
 
-def document(fragments: Iterable[str]) -> Iterator[str]:
-    """The document of all contacts, piece by piece."""
-    yield '{"contacts":['
-    comma = ""
-    for one in fragments:
-        yield comma + one
-        comma = ","
-    yield "]}"
+def document(pages: Iterable[Iterable[str]]) -> Iterator[bytes]:
+    """The document of all contacts, a piece for each page of fragments that has any."""
+    before = BEGIN
+    for fragments in pages:
+        if page := ",".join(fragments):
+            yield before + page.encode("utf-8", "replace")
+            before = COMMA
+    yield END if before == COMMA else BEGIN + END
 
 
 def _entries(profile: Profile, urls: Iterable[str]) -> list[dict[str, str]]:

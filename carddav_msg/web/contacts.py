@@ -14,7 +14,7 @@ from carddav_msg.bootstrap import Services
 from carddav_msg.domain.access import BookKind
 from carddav_msg.services.authentication import Face
 from carddav_msg.services.contacts import State
-from carddav_msg.web import compression, crossorigin, parameters
+from carddav_msg.web import crossorigin, parameters
 from carddav_msg.web.answers import Format
 from carddav_msg.web.errors import log
 from carddav_msg.web.observing import let_in
@@ -50,10 +50,10 @@ def blueprint(services: Services) -> Blueprint:
     def contacts() -> Response:
         sent = parameters.read(request, CONTACTS)
         visitor = services.authentication.enter(
-            sent.login, sent.password, Face.CONTACTS, hints=sent.hints, address=sent.address
+            sent.login, sent.password, Face.CONTACTS, slug=None, hints=sent.hints, address=sent.address
         )
         queries.check(visitor, sent)
-        state = services.contacts.state(visitor.principal)
+        state = services.contacts.state(visitor.principal, visitor.home)
         unchanged = not_modified(request, state)
         directory = next((book for book in state.books if book.kind is BookKind.DIRECTORY), None)
         let_in(
@@ -69,8 +69,9 @@ def blueprint(services: Services) -> Blueprint:
             response = Response(status=304)
             del response.headers["Content-Type"]
         else:
-            body, packed = _begun(services.contacts.document(state)), compression.takes_gzip(request)
-            response = Response(compression.gzipped(body) if packed else body, content_type=Format.JSON.value)
+            packed = takes_gzip(request)
+            body = services.contacts.gzipped(state) if packed else services.contacts.document(state)
+            response = Response(iter(()) if request.method == "HEAD" else _begun(body), content_type=Format.JSON.value)
             if packed:
                 response.headers["Content-Encoding"] = "gzip"
         metrics.sync(Face.CONTACTS, "unchanged" if unchanged else "full")
@@ -93,6 +94,11 @@ def not_modified(request: Request, state: State) -> bool:
         return request.if_none_match.contains_weak(state.tag)
     since = request.if_modified_since
     return state.settled and since is not None and int(since.timestamp()) == state.date
+
+
+def takes_gzip(request: Request) -> bool:
+    """True when the caller named gzip, or everything, and not with quality 0 (RFC 9110 §12.5.3)."""
+    return "Accept-Encoding" in request.headers and request.accept_encodings.quality("gzip") > 0
 
 
 def _begun(pieces: Iterator[bytes]) -> Iterator[bytes]:

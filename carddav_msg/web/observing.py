@@ -7,7 +7,7 @@ from typing import Final
 from flask import request
 
 from carddav_msg.credentials import device
-from carddav_msg.services.authentication import Face, Method, Visitor
+from carddav_msg.services.authentication import Face, Visitor
 from carddav_msg.services.observations import Observations
 from carddav_msg.web.parameters import Parameters
 
@@ -26,9 +26,8 @@ def let_in(
     seq: int = 0,
 ) -> None:
     """Notes a success, with what was served where it matters; a probe of `doctor` is nobody's visit."""
-    credential = device.parse(sent.password) if visitor.method is Method.DEVICE else None
     agent = request.headers.get("User-Agent", "")
-    if credential and device.is_probe(credential.device):
+    if device.is_probe(visitor.device):
         return
     if face is Face.EXTERNAL_AUTHENTICATION and agent.startswith(DOCTOR):  # with SIP credentials, which are no probe's
         return
@@ -38,7 +37,7 @@ def let_in(
         login=sent.login,
         agent=agent,
         matched=visitor.matched,
-        device=credential.device if credential else sent.device,
+        device=visitor.device or sent.device,
         cloud_id=sent.cloud_id,
         network_id=network_id,
         book=book,

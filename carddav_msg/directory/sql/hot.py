@@ -36,6 +36,7 @@ class SqlHotReads:
 
     _door: Statement
     _granted_door: Statement
+    _home_door: Statement
     _listing: Statement
     _changes: Statement
     _cards: Statement
@@ -85,22 +86,15 @@ class SqlHotReads:
             rows = self._run(self._door, slug=slug, **asked)
         if not rows:
             return None
-        row = rows[0]
-        return Door(
-            user=row[0],
-            network=row[1],
-            network_id=row[2],
-            cloud_username=row[3],
-            enabled=bool(row[4]),
-            messaging=bool(row[5]),
-            session_epoch=row[6],
-            secret_version=row[7] or 0,
-            password_hash=row[8] or "",
-            grants=_grants(row[9]) if row[9] else (),
-            device_revoked=bool(row[10]),
-            credentials_in_query=row[11],
-            book=_book(row[12:]) if row[12] is not None else None,
-        )
+        book = rows[0][_DOOR_ENDS:]
+        return _door(rows[0], _book(book) if book[0] is not None else None)
+
+    def home_door(self, network_key: str, user_key: str, device: str = "") -> Door | None:
+        rows = self._run(self._home_door, network_key=network_key, user_key=user_key, device=device)
+        if not rows:
+            return None
+        home = (row[_DOOR_ENDS:] for row in rows)
+        return _door(rows[0], home=tuple(_book(book) for book in home if book[0] is not None))
 
     def listing(self, book: int, after: int, limit: int) -> list[Entry]:
         return self._run(self._listing, book=book, after=after, limit=limit)
@@ -157,6 +151,28 @@ class SqlHotReads:
             for row in self._run(self._named, networks=self._array(networks), key=user_key):
                 steps[row[0]].append(Named(*row[1:]))
         return steps
+
+
+_DOOR_ENDS = 12
+
+
+def _door(row: Sequence[Any], book: Book | None = None, home: tuple[Book, ...] = ()) -> Door:
+    return Door(
+        user=row[0],
+        network=row[1],
+        network_id=row[2],
+        cloud_username=row[3],
+        enabled=bool(row[4]),
+        messaging=bool(row[5]),
+        session_epoch=row[6],
+        secret_version=row[7] or 0,
+        password_hash=row[8] or "",
+        grants=_grants(row[9]) if row[9] else (),
+        device_revoked=bool(row[10]),
+        credentials_in_query=row[11],
+        book=book,
+        home=home,
+    )
 
 
 def _grants(text: str) -> tuple[Grant, ...]:

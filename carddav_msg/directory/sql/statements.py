@@ -78,6 +78,7 @@ def statements(sqlite: bool) -> dict[str, Select[Any] | CompoundSelect[Any]]:
     return {
         "door": _door_statement(concatenate),
         "granted_door": _door_statement(concatenate, granted=True),
+        "home_door": _home_door_statement(concatenate),
         "listing": select(cards.c.seq, cards.c.href, cards.c.etag)
         .where(cards.c.book == book, cards.c.seq > after)
         .order_by(cards.c.seq)
@@ -186,17 +187,8 @@ def _granted_book(there: Any) -> list[Any]:
 
 
 def _door_statement(concatenate: Callable[..., ColumnElement[Any]], *, granted: bool = False) -> Select[Any]:
-    roles = (
-        select(concatenate(grants.c.role + literal_column("':'") + cast(grants.c.scope, Text), literal_column("','")))
-        .where(grants.c.user == users.c.id)
-        .scalar_subquery()
-    )
     slug: BindParameter[Any] = bindparam("slug")
-    source = (
-        users.join(networks, networks.c.id == users.c.network)
-        .outerjoin(credentials, credentials.c.user == users.c.id)
-        .outerjoin(devices, and_(devices.c.user == users.c.id, devices.c.device == bindparam("device")))
-    )
+    source = _user_at_door()
     if granted:
         there = networks.alias("there")
         source = source.outerjoin(there, there.c.network_key == bindparam("book_network"))
@@ -206,6 +198,30 @@ def _door_statement(concatenate: Callable[..., ColumnElement[Any]], *, granted: 
         members = and_(book_members.c.book == books.c.id, book_members.c.user == users.c.id)
         source = source.outerjoin(books, and_(_in_home(), books.c.slug == slug)).outerjoin(book_members, members)
         book = list(_BOOK)
+    return _at_door(concatenate, source, book)
+
+
+def _home_door_statement(concatenate: Callable[..., ColumnElement[Any]]) -> Select[Any]:
+    """A door with each book of the home in a row of its own, in the order of `home`."""
+    members = and_(book_members.c.book == books.c.id, book_members.c.user == users.c.id)
+    source = _user_at_door().outerjoin(books, _in_home()).outerjoin(book_members, members)
+    return _at_door(concatenate, source, list(_BOOK)).order_by(books.c.owner, books.c.kind, books.c.slug)
+
+
+def _user_at_door() -> Any:
+    return (
+        users.join(networks, networks.c.id == users.c.network)
+        .outerjoin(credentials, credentials.c.user == users.c.id)
+        .outerjoin(devices, and_(devices.c.user == users.c.id, devices.c.device == bindparam("device")))
+    )
+
+
+def _at_door(concatenate: Callable[..., ColumnElement[Any]], source: Any, book: list[Any]) -> Select[Any]:
+    roles = (
+        select(concatenate(grants.c.role + literal_column("':'") + cast(grants.c.scope, Text), literal_column("','")))
+        .where(grants.c.user == users.c.id)
+        .scalar_subquery()
+    )
     return (
         select(
             users.c.id,

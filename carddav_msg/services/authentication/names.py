@@ -20,21 +20,29 @@ class Names:
     def __init__(self, directory: Directory) -> None:
         self._directory = directory
 
-    def door(self, login: str, slug: str, device_id: str, hints: Hints) -> tuple[Door, str]:
-        """The door of the one user that the login means, and which of the user's names it is."""
-        if _has_nul(login, slug, hints):
+    def door(self, login: str, slug: str | None, device_id: str, hints: Hints) -> tuple[Door, str]:
+        """The door of the one user that the login means, and which of the user's names it is.
+
+        With a slug the door has that book, without one the home.
+        """
+        if _has_nul(login, slug or "", hints):
             raise Rejected("unknown")
         parts = split_login(login)
         if parts:
-            door = self._directory.door(fold(parts[0]), fold(parts[1]), slug, device_id)
+            door = self._door(fold(parts[0]), fold(parts[1]), slug, device_id)
             if door:
                 return door, "login"
         for _ in range(_NAMES_READ):
             named, matched = self._resolve(login, parts, hints)
-            door = self._directory.door(named.network_key, named.user_key, slug, device_id)
+            door = self._door(named.network_key, named.user_key, slug, device_id)
             if door:
                 return door, matched
         raise Rejected("unknown")
+
+    def _door(self, network_key: str, user_key: str, slug: str | None, device_id: str) -> Door | None:
+        if slug is None:
+            return self._directory.home_door(network_key, user_key, device_id)
+        return self._directory.door(network_key, user_key, slug, device_id)
 
     def counted_as(self, login: str, hints: Hints) -> str:
         """Under which name failures count: the same for all spellings of a name, whether or not a user has it.

@@ -54,7 +54,7 @@ class Authentication:
         secret: str,
         face: Face,
         *,
-        slug: str = "",
+        slug: str | None = "",
         hints: Hints | None = None,
         address: str = "",
         moment: Moment | None = None,
@@ -64,6 +64,7 @@ class Authentication:
 
         Throttled where too many failed before, for this name or from this address: then no password is looked at.
         `moment` is for provisioning: a refresh with a device credential is SignedOut or Unavailable, not just Rejected.
+        `slug` names a book that the visitor is to have in hand, None stands for the whole home.
         `phone` is for External Authentication: the device that sent a sign-in code, if it is known.
         """
         login = unicodedata.normalize("NFC", login)
@@ -91,6 +92,8 @@ class Authentication:
             matched,
             door.book,
             door.credentials_in_query,
+            door.home if slug is None and (plain or not door.grants) else None,
+            knock.credential.device if knock.credential and method is Method.DEVICE else "",
         )
 
     def _opened(self, knock: Knock) -> tuple[Door, str]:

@@ -52,7 +52,7 @@ class Knock:
     secret: str = field(repr=False)
     face: Face
     credential: DeviceCredential | None = field(repr=False)
-    slug: str
+    slug: str | None
     hints: Hints
     address: str
     moment: Moment | None
@@ -62,6 +62,8 @@ class Knock:
 @dataclass(frozen=True, slots=True)
 class Visitor:
     """A user who proved who they are. `book` is the book asked for with `slug`, None when the home has none.
+    `home` has the books of the home if None was given for the slug; it is None when grants open more than these.
+    `device` is the phone that the device credential is of, empty with any other secret.
 
     `matched` says which spelling of the name was used: `cloud_username`, `alias`, `sip_username`, `login` or `domain`.
     """
@@ -74,3 +76,5 @@ class Visitor:
     matched: str
     book: Book | None = None
     credentials_in_query: str = "allow"
+    home: tuple[Book, ...] | None = None
+    device: str = ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -89,7 +90,67 @@ def test_own_entry_is_left_out_of_shared_books_too(services: Services) -> None:
         lambda tx: put_card(tx, services.renderer, book, "me.vcf", body, Preconditions(), max_size=10_000)
     )
     assert names(contacts(services), principal(anna)) == ["shop card"]
-    assert names(contacts(services, own_entry=True), principal(anna)) == ["User anna", "shop card", "Me"]
+    assert names(contacts(services, own_entry=True), principal(anna)) == ["User anna", "shop card"]
+
+
+def linked_card(services: Services, network: Network, book: Book, user: User, name: str) -> None:
+    """A card in a shared book that stands for a user."""
+    from carddav_msg.publishing.cards import put_card
+
+    pair = f"X-CLOUD-USERNAME:{user.cloud_username}\r\nX-NETWORK-ID:{network.effective_id}\r\nEND:VCARD"
+    body = CARD.format(uid=name, name=name).replace("END:VCARD", pair).encode()
+    services.directory.transact(
+        lambda tx: put_card(tx, services.renderer, book, f"{name}.vcf", body, Preconditions(), max_size=10_000)
+    )
+
+
+@pytest.mark.parametrize("page_size", [1, 2, 100])
+def test_a_colleague_is_one_contact(any_services: Services, page_size: int) -> None:
+    """Who is in the directory and in shared books comes once, as in the directory; who is in no view, as in a book."""
+    acme = add_network(any_services)
+    anna = add_user(any_services, acme, "anna")
+    bert = add_user(any_services, acme, "bert", display_name="Bert")
+    carl = add_user(any_services, acme, "carl", display_name="Carl")
+    shop = shared_book(any_services, acme, "shop", everyone="read")
+    team = shared_book(any_services, acme, "team", everyone="read")
+    for book, user, name in ((shop, bert, "Bertie"), (shop, carl, "Carlo"), (team, carl, "Carlito")):
+        linked_card(any_services, acme, book, user, name)
+    service = contacts(any_services, page_size=page_size)
+    assert names(service, principal(anna)) == ["Bert", "Carl", "shop card", "team card"]
+    any_services.directory.transact(
+        lambda tx: users.save_users(
+            tx, any_services.renderer, tx.lock_network(acme.id, exclusive=True), [replace(carl, listed=False)]
+        )
+    )
+    assert names(service, principal(anna)) == ["Bert", "shop card", "Carlo", "team card"]
+    assert names(service, principal(bert)) == ["User anna", "shop card", "Carlo", "team card"]
+
+
+def test_viewers_of_a_state_share_its_packed_body(services: Services) -> None:
+    """Each viewer gets the plain document packed, without the own entry; cards are read for the first one alone."""
+    acme = add_network(services)
+    people = [add_user(services, acme, f"user{number}") for number in range(4)]
+    asked: list[int] = []
+
+    class Counting:
+        """Notes which books are read."""
+
+        def home(self, user: int) -> list[Book]:
+            return services.directory.home(user)
+
+        def fragments(self, book: int, after: int, limit: int) -> list[tuple[int, int, str]]:
+            asked.append(book)
+            return services.directory.fragments(book, after, limit)
+
+    service, plain = contacts(services, Counting()), contacts(services)
+    for viewer in map(principal, people):
+        packed = b"".join(service.gzipped(service.state(viewer)))
+        assert gzip.decompress(packed) == b"".join(plain.document(plain.state(viewer)))
+    assert len(asked) == 1
+    add_user(services, acme, "newcomer")
+    state = service.state(principal(people[0]))
+    assert b"newcomer" in gzip.decompress(b"".join(service.gzipped(state)))
+    assert len(asked) == 2
 
 
 def test_taking_a_book_away_moves_tag_and_date(any_services: Services) -> None:

@@ -1,4 +1,4 @@
-"""Web Service Contacts: the stored fragments of the books a user may read, and when they last changed (DESIGN §3)."""
+"""The contacts of a user: what they are made of, when that last changed, and the document."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ from hashlib import blake2b
 from carddav_msg.directory.port import HotReads
 from carddav_msg.domain.access import Book, BookKind, Principal, Privilege, privileges
 from carddav_msg.formats import contacts_json
+from carddav_msg.services.contacts import entries
+from carddav_msg.services.contacts.bodies import Bodies
+from carddav_msg.services.contacts.entries import Entry
 
 SETTLED_AFTER = 15
 """Seconds. A change is dated when its transaction begins, and that may wait for locks (10 s) before it is seen."""
@@ -51,12 +54,13 @@ class Contacts:
         self._books = frozenset(books)
         self._page_size = page_size
         self._clock = clock
+        self._bodies = Bodies()
 
-    def state(self, principal: Principal) -> State:
-        """The state of a user's contacts, in one statement and without a look at any contact."""
+    def state(self, principal: Principal, home: Sequence[Book] | None = None) -> State:
+        """The state of a user's contacts, without a look at any contact; one statement, or none with the home."""
         books = tuple(
             book
-            for book in self._directory.home(principal.id)
+            for book in (self._directory.home(principal.id) if home is None else home)
             if self._is_chosen(book) and privileges(principal, book) & Privilege.READ
         )
         made_of = (
@@ -84,37 +88,18 @@ class Contacts:
 
     def document(self, state: State) -> Iterator[bytes]:
         """The JSON document of a state, in pieces of one page of rows."""
-        pieces: list[str] = []
-        for piece in contacts_json.document(self._fragments(state)):
-            pieces.append(piece)
-            if len(pieces) >= self._page_size:
-                yield "".join(pieces).encode("utf-8", "replace")
-                pieces.clear()
-        yield "".join(pieces).encode("utf-8", "replace")
+        own = 0 if self._own_entry else state.user
+        return contacts_json.document(
+            [entry.fragment for entry in page if not own or entry.user != own] for page in self._pages(state)
+        )
 
-    def _fragments(self, state: State) -> Iterator[str]:
-        for book in state.books:
-            for user, fragment in self._of_book(book):
-                if self._own_entry or user != state.user:
-                    yield fragment
+    def gzipped(self, state: State) -> Iterator[bytes]:
+        """The same document packed, most of it once for all who see the same books."""
+        key = _digest([(book.id, book.epoch, book.seq) for book in state.books])
+        return self._bodies.body(key, lambda: self._pages(state)).gzip(0 if self._own_entry else state.user)
 
-    def _of_book(self, book: Book) -> Iterator[tuple[int, str]]:
-        """(user or 0, fragment) of each card once; one that changes while we read may come in its old or new form."""
-        after, sent = 0, set[str]()
-        while page := self._directory.fragments(book.id, after, self._page_size):
-            for seq, user, fragment in page:
-                # A card that was changed since the answer began turns up again, behind the number read before.
-                if seq <= book.seq or _contact_id(fragment) not in sent:
-                    yield user, fragment
-            if len(page) < self._page_size:
-                return
-            sent.update(_contact_id(fragment) for _, _, fragment in page)
-            after = page[-1][0]
-
-
-def _contact_id(fragment: str) -> str:
-    """The first member of a fragment, its `contactId`: a comma and a quote can't stand unescaped inside of it."""
-    return fragment.partition(',"')[0]
+    def _pages(self, state: State) -> Iterator[list[Entry]]:
+        return entries.pages(self._directory, state.books, self._page_size)
 
 
 def _digest(value: object) -> bytes:
