@@ -2,61 +2,26 @@
 
 from __future__ import annotations
 
-import base64
-import http.client
 import statistics
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import ExitStack, closing
+from multiprocessing import get_context
 from pathlib import Path
 
 from carddav_msg.bootstrap import Services
 from carddav_msg.credentials import device
 from carddav_msg.settings import Settings
 from tests.builders import add_network, add_users, new_user
+from tests.guessing import Caller, basic, guesses
 from tests.profiles import examples
 from tests.servers import Server, Servers
 
 GUESSERS, VICTIMS, LIMIT = 20, 10, 8
-PROPFIND = b'<propfind xmlns="DAV:"><prop><sync-token/></prop></propfind>'
 GROWTH = 32 * 1024 * 1024
-
-
-def basic(login: str, secret: str) -> dict[str, str]:
-    """The header for credentials."""
-    return {"Authorization": "Basic " + base64.b64encode(f"{login}:{secret}".encode()).decode()}
-
-
-class Caller:
-    """One connection of a client whose address the proxy tells."""
-
-    def __init__(self, server: Server, address: str) -> None:
-        self._connection = http.client.HTTPConnection(server.url.removeprefix("http://"), timeout=120)
-        self._headers = {"X-Forwarded-For": address, "X-Forwarded-Proto": "https"}
-
-    def poll(self, headers: dict[str, str], login: str = "acme~v0") -> int:
-        """The status of a poll of the directory."""
-        path = f"/dav/{login}/directory/"
-        sent = {**self._headers, **headers, "Depth": "0", "Content-Type": "application/xml"}
-        self._connection.request("PROPFIND", path, PROPFIND, sent)
-        return self._status()
-
-    def contacts(self, headers: dict[str, str]) -> int:
-        """The status of the contacts."""
-        self._connection.request("GET", "/contacts", headers={**self._headers, **headers})
-        return self._status()
-
-    def close(self) -> None:
-        """Ends the connection."""
-        self._connection.close()
-
-    def _status(self) -> int:
-        answer = self._connection.getresponse()
-        answer.read()
-        return answer.status
 
 
 def resident(server: Server) -> int:
@@ -96,7 +61,7 @@ def test_guessers_get_what_is_configured_and_known_devices_never_wait(
     with ExitStack() as stack:
 
         def caller_at(address: str) -> Caller:
-            return stack.enter_context(closing(Caller(running, address)))
+            return stack.enter_context(closing(Caller(running.url, address)))
 
         known = caller_at("192.0.2.7")
         assert caller_at("192.0.2.8").poll(typed) == 207
@@ -106,24 +71,14 @@ def test_guessers_get_what_is_configured_and_known_devices_never_wait(
         done.clear()
         each = examples(ci=400, soak=50_000) // GUESSERS // 2
         ends: Counter[int] = Counter()
-        lock = threading.Lock()
-
-        def guess(guesser: int, half: int) -> None:
-            with closing(Caller(running, f"203.0.113.{guesser + 1}")) as caller:
-                for n in range(half * each, half * each + each):
-                    login = f"acme~v{n % VICTIMS}" if n % 3 else f"acme~nobody{guesser}-{n}"
-                    status = caller.contacts(basic(login, f"wrong-{guesser}-{n}"))
-                    with lock:
-                        ends[status if n % 3 else 0] += 1
-
         memory: list[int] = []
 
         def attack() -> None:
             try:
-                for half in (0, 1):
-                    with ThreadPoolExecutor(GUESSERS) as pool:
-                        list(pool.map(guess, range(GUESSERS), [half] * GUESSERS))
-                    memory.append(resident(running))
+                with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+                    for half in (range(each), range(each, 2 * each)):
+                        ends.update(pool.submit(guesses, running.url, GUESSERS, VICTIMS, half).result())
+                        memory.append(resident(running))
             finally:
                 done.set()
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hmac
 import logging
+import os
+import threading
 import unicodedata
-from typing import NoReturn
+from typing import Final, NoReturn
 
 from carddav_msg.credentials import device
 from carddav_msg.credentials.keyring import Keyring
@@ -22,6 +24,11 @@ from carddav_msg.services.authentication.throttling import Throttle, Try
 from carddav_msg.services.authentication.visitor import Face, Hints, Knock, Method, Moment, Visitor
 
 log = logging.getLogger(__name__)
+
+_STRANGERS: Final = max(2, os.cpu_count() or 1)
+"""Of requests whose secret is still to be looked at, so many go on at once and the others wait. What threads of ours do
+in between they do one at a time, so a known device would wait for each of them.
+"""
 
 
 class Authentication:
@@ -47,6 +54,7 @@ class Authentication:
         self._names = Names(directory)
         self._denials = Denials(directory, keyring)
         self._any_login = any_login
+        self._strangers = threading.BoundedSemaphore(_STRANGERS)
 
     def enter(
         self,
@@ -153,14 +161,17 @@ class Authentication:
             if knock.face is Face.PROVISIONING:  # once an hour, and not with every poll
                 self._throttle.let_in(door.user, knock.address)
             return Method.DEVICE
-        state = (door.user, door.session_epoch, door.secret_version)
-        if self._throttle.is_at_home(door.user, knock.address):
-            known = self._memory.knows(state, knock.secret)
-            return Method.PASSWORD if known else self._look_at(door, knock, self._attempt(knock, door.user))
-        attempt = self._throttle.check(self._attempt(knock, door.user), knock.secret)
-        known = not attempt.shut and self._memory.knows(state, knock.secret)
-        method = Method.PASSWORD if known else self._look_at(door, knock, attempt)
-        self._throttle.let_in(door.user, knock.address)
+        known = self._memory.knows((door.user, door.session_epoch, door.secret_version), knock.secret)
+        at_home = self._throttle.is_at_home(door.user, knock.address)
+        if known and at_home:
+            return Method.PASSWORD
+        with self._strangers:
+            attempt = self._attempt(knock, door.user)
+            if not at_home:
+                attempt = self._throttle.check(attempt, knock.secret)
+            method = Method.PASSWORD if known and not attempt.shut else self._look_at(door, knock, attempt)
+            if not at_home:
+                self._throttle.let_in(door.user, knock.address)
         return method
 
     def _look_at(self, door: Door, knock: Knock, attempt: Try) -> Method:
@@ -192,13 +203,14 @@ class Authentication:
         SignedOut when the secret is the password behind `hashed`, which is not good now.
         """
         secret = knock.secret
-        attempt = self._throttle.check(self._attempt(knock, error.user), secret)
-        if not self._throttle.knows_wrong(attempt, secret, error.reason):
-            with self._throttle.trying(attempt, secret) as tried:
-                right, _ = self._passwords.verify(secret, "" if tried.shut else hashed)
-                if right:
-                    raise SignedOut(error.reason, error.user)
-                self._throttle.failed(tried, secret, error.reason, error.reason)
+        with self._strangers:
+            attempt = self._throttle.check(self._attempt(knock, error.user), secret)
+            if not self._throttle.knows_wrong(attempt, secret, error.reason):
+                with self._throttle.trying(attempt, secret) as tried:
+                    right, _ = self._passwords.verify(secret, "" if tried.shut else hashed)
+                    if right:
+                        raise SignedOut(error.reason, error.user)
+                    self._throttle.failed(tried, secret, error.reason, error.reason)
         raise error
 
     def _attempt(self, knock: Knock, user: int) -> Try:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -233,3 +235,26 @@ def test_ambiguous_names_in_one_step_end_the_search(house: House) -> None:
     """Two SIP usernames alike in two networks of a Cloud ID: nobody, rather than somebody."""
     add_users(house.services, house.globex, [new_user("x", password="x-secret", sip_username="S1")])
     assert house.why("S1", "x-secret", cloud_id="SHARED") == "ambiguous"
+
+
+def test_known_devices_pass_while_strangers_wait(house: House) -> None:
+    """However many passwords are being hashed, a device credential is let in at once."""
+    services, begun, go_on = house.services, threading.Semaphore(0), threading.Event()
+    verify = services.passwords.verify
+
+    def held(password: str, stored: str) -> Any:
+        begun.release()
+        assert go_on.wait(60)
+        return verify(password, stored)
+
+    services.passwords.verify = held  # type: ignore[method-assign]
+    credential = device.issue(services.keyring, house.anna.id, house.anna.session_epoch, "phone")
+    with ThreadPoolExecutor(20) as pool:
+        guesses = [pool.submit(house.why, "acme~1000", f"wrong-{n}") for n in range(8)]
+        guesses += [pool.submit(house.why, f"acme~nobody{n}", "wrong") for n in range(12)]
+        assert begun.acquire(timeout=60)
+        try:
+            assert house.who("acme~1000", credential) == (house.anna.id, "login")
+        finally:
+            go_on.set()
+        assert {guess.result() for guess in guesses} == {"password", "unknown"}
