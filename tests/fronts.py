@@ -16,19 +16,11 @@ from http.client import HTTPConnection, HTTPSConnection
 from pathlib import Path
 
 from tests import required
+from tests.certificates import Certificate, certificate
 from tests.servers import PATIENCE, ROOT, free_port
 
 NAME = "contacts.example.com"
 """The host in the shipped configurations."""
-
-
-@dataclass(frozen=True)
-class Certificate:
-    """A certificate and its key, and who signed it (itself, when nothing else is said)."""
-
-    certificate: Path
-    key: Path
-    authority: Path
 
 
 @dataclass(frozen=True)
@@ -75,26 +67,12 @@ class _Named(HTTPSConnection):
         self.sock = self._unverified.wrap_socket(plain, server_hostname=NAME)
 
 
-def self_signed(folder: Path, *, host: str = NAME, days: int = 2) -> Certificate:
-    """A new certificate that nobody vouches for."""
-    certificate, key = folder / "fullchain.pem", folder / "privkey.pem"
-    _openssl(
-        *("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", str(days), "-subj", f"/CN={host}"),
-        *("-addext", f"subjectAltName=DNS:{host},IP:127.0.0.1", "-keyout", str(key), "-out", str(certificate)),
-    )
-    return Certificate(certificate, key, certificate)
-
-
-def _openssl(*arguments: str) -> None:
-    subprocess.run([required.program("openssl"), *arguments], check=True, capture_output=True)
-
-
 @contextmanager
-def nginx(folder: Path, upstream: int, certificate: Certificate | None = None) -> Iterator[Front]:
+def nginx(folder: Path, upstream: int, shown: Certificate | None = None) -> Iterator[Front]:
     """The shipped configuration in front of a port, with places and a certificate of the test, and less patience."""
     program = required.program("nginx")
     folder.mkdir()
-    shown = certificate or self_signed(folder)
+    shown = shown or certificate(folder, NAME)
     plain, secure = free_port(), free_port()
     shipped = _adapted(
         "nginx.conf",
@@ -124,11 +102,11 @@ def nginx(folder: Path, upstream: int, certificate: Certificate | None = None) -
 
 
 @contextmanager
-def caddy(folder: Path, upstream: int, certificate: Certificate | None = None) -> Iterator[Front]:
+def caddy(folder: Path, upstream: int, shown: Certificate | None = None) -> Iterator[Front]:
     """The same with Caddy, whose whole output is one log."""
     program = required.program("caddy")
     folder.mkdir()
-    shown = certificate or self_signed(folder)
+    shown = shown or certificate(folder, NAME)
     plain, secure = free_port(), free_port()
     shipped = _adapted(
         "Caddyfile",

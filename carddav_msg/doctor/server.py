@@ -12,48 +12,63 @@ from urllib.parse import urljoin, urlsplit
 from carddav_msg.doctor.findings import Finding, bad, good
 from carddav_msg.formats.portal import FORM
 from carddav_msg.probe.flows import message_of
-from carddav_msg.probe.transport import Ask, Call, Unreachable
+from carddav_msg.probe.transport import Ask, Call, Unreachable, Untrusted
 
 _RENEW: Final = 14
+_RENEWED: Final = "Renew it, and let it be renewed by itself"
+_CERTIFICATES: Final = {
+    9: "Look at the clocks of both machines: it is not valid yet",
+    10: _RENEWED,
+    18: "Get one from an authority that phones know, such as Let's Encrypt",
+    19: "Get one from an authority that phones know; one of your own is named with --ca",
+    20: "Let the proxy send the whole chain (fullchain.pem); an authority of your own is named with --ca",
+    21: "Let the proxy send the whole chain (fullchain.pem); an authority of your own is named with --ca",
+    62: "Get one for this host name, or let the proxy show the one for it",
+    64: "Ask for the host name that the certificate is for, not for an address",
+}
+"""What to do about a certificate, by OpenSSL's code."""
 _LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 _WELL_KNOWN: Final = "/.well-known/carddav"
 
 
-def examine(ask: Ask, url: str, public_url: str) -> Iterator[Finding]:
-    """The checks that need no user; Unreachable when nobody answers at all."""
-    yield from _tls(url)
+def examine(ask: Ask, url: str, public_url: str, context: ssl.SSLContext | None = None) -> Iterator[Finding]:
+    """The checks that need no user; Unreachable when nobody answers at all, Untrusted when phones would not go on.
+
+    `context` has the authorities that are believed (None: those of the machine).
+    """
+    yield _tls(url, context or ssl.create_default_context())
     yield _ready(ask, url)
     yield _public(url, public_url)
     yield _well_known(ask, url)
     yield _refusal(ask, url)
 
 
-def _tls(url: str) -> Iterator[Finding]:
+def untrusted(error: Untrusted) -> Finding:
+    """What is wrong with the certificate. The examination ends there: secrets are not sent to whoever that is."""
+    return bad("TLS", f"{error}", _CERTIFICATES.get(error.code, "Install a complete chain that phones accept"))
+
+
+def _tls(url: str, context: ssl.SSLContext) -> Finding:
     parts = urlsplit(url)
     host = parts.hostname or ""
     if parts.scheme != "https":
         if host in _LOOPBACK:
-            yield good("TLS", "Plain HTTP on this machine: look again at the address that phones use.")
-        else:
-            yield bad("TLS", "The address is plain HTTP.", "Put config/nginx.conf or config/Caddyfile in front")
-        return
+            return good("TLS", "Plain HTTP on this machine: look again at the address that phones use.")
+        return bad("TLS", "The address is plain HTTP.", "Put config/nginx.conf or config/Caddyfile in front")
     try:
-        context = ssl.create_default_context()
         with (
             socket.create_connection((host, parts.port or 443), timeout=20) as plain,
             context.wrap_socket(plain, server_hostname=host) as secure,
         ):
             certificate, version = secure.getpeercert() or {}, secure.version()
     except ssl.SSLCertVerificationError as error:
-        yield bad("TLS", f"The certificate is not accepted: {error.verify_message}.", "Install a complete chain")
-        return
+        raise Untrusted(error) from None
     except OSError as error:
         raise Unreachable(f"no connection to {host} ({type(error).__name__}: {error}).") from None
     days = int((ssl.cert_time_to_seconds(str(certificate["notAfter"])) - time.time()) // 86_400)
     if days < _RENEW:
-        yield bad("TLS", f"The certificate ends in {days} days.", "Renew it, and let it be renewed by itself")
-    else:
-        yield good("TLS", f"{version}, the certificate is good for {days} days.")
+        return bad("TLS", f"The certificate ends in {days} days.", _RENEWED)
+    return good("TLS", f"{version}, the certificate is good for {days} days.")
 
 
 def _ready(ask: Ask, url: str) -> Finding:

@@ -19,6 +19,14 @@ class Unreachable(CarddavMsgError):
     """No HTTP answer came; the text says why."""
 
 
+class Untrusted(Unreachable):
+    """The certificate is not accepted, so nothing was sent; `code` is OpenSSL's (X509_V_ERR_…)."""
+
+    def __init__(self, error: ssl.SSLCertVerificationError) -> None:
+        super().__init__(f"The certificate is not accepted: {error.verify_message.rstrip('.')}.")
+        self.code = int(error.verify_code)
+
+
 @dataclass(frozen=True, slots=True)
 class Call:
     """A request; `url` is absolute. Holds secrets."""
@@ -78,7 +86,7 @@ class Http:
             finally:
                 connection.close()
         except ssl.SSLCertVerificationError as error:
-            raise Unreachable(f"the certificate is not accepted: {error.verify_message}.") from None
+            raise Untrusted(error) from None
         except (OSError, http.client.HTTPException, ValueError) as error:
             raise Unreachable(f"no answer ({type(error).__name__}: {error}).") from None
 

@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from carddav_msg.settings import PREFIX, Settings
+from tests.certificates import authority, certificate
 from tests.cli.conftest import Command
+from tests.fronts import nginx
 from tests.servers import Servers, environment, free_port
 
 
@@ -27,6 +31,65 @@ def test_a_started_server_is_examined(
     assert "flow: external provisioning" in result.stdout
     assert "agree for 1 users" in result.stdout
     assert "Comparing the users of acme" in result.stderr
+
+
+FAULTS: dict[str, tuple[dict[str, Any], str]] = {
+    "": ({}, ""),
+    "it ends soon": ({"days": 5.5}, "Renew it"),
+    "it has ended": ({"days": -1}, "Renew it"),
+    "nobody signed it": ({"issuer": None}, "Get one from an authority that phones know"),
+    "another host": ({"host": "other.example.com"}, "Get one for this host name"),
+    "an unknown authority": ({}, "--ca"),
+}
+
+
+@pytest.mark.parametrize("by", ["--ca", "SSL_CERT_FILE"])
+@pytest.mark.parametrize("fault", FAULTS)
+def test_certificates_are_examined(
+    acme: Command,
+    settings: Settings,
+    server: Servers,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    fault: str,
+    by: str,
+) -> None:
+    """Behind a real TLS front: what phones would not accept is the one finding, with its fix; all else is examined."""
+    changes, fix = FAULTS[fault]
+    issuer = authority()
+    shown = certificate(tmp_path / "tls", **{"host": "localhost", "issuer": issuer, **changes})
+    known = certificate(tmp_path / "other", "localhost", issuer=authority()) if "authority" in fault else shown
+    trusted = (
+        known.authority if changes.get("issuer", issuer) else certificate(tmp_path / "more", "localhost").authority
+    )
+    running = server(settings, trusted_proxies=("127.0.0.1",), workers=1)
+    with nginx(tmp_path / "nginx", int(running.url.rpartition(":")[2]), shown) as front:
+        url = f"https://localhost:{front.secure}"
+        monkeypatch.setenv(f"{PREFIX}PUBLIC_URL", url)
+        monkeypatch.setenv("SSL_CERT_FILE", str(trusted) if by == "SSL_CERT_FILE" else "")
+        result = acme(
+            "doctor", "--url", url, "--network", "acme", "--json", *(["--ca", str(trusted)] if by == "--ca" else [])
+        )
+    findings = {finding["check"]: finding for finding in json.loads(result.stdout)}
+    assert findings["TLS"]["ok"] is not bool(fault)
+    assert fix in findings["TLS"]["fix"]
+    if fault in ("", "it ends soon"):
+        assert findings["well-known"]["ok"]
+        assert findings["refusal"]["ok"]
+        assert findings["flow: simple"]["ok"]
+    else:
+        assert list(findings) == ["TLS"]
+        assert "not accepted" in findings["TLS"]["text"]
+    assert result.exit_code == 1, "the server was not told its public URL"
+
+
+def test_what_is_no_certificate(acme: Command, tmp_path: Path) -> None:
+    """A file with something else is a usage error that names it."""
+    other = tmp_path / "other.pem"
+    other.write_text("nothing")
+    result = acme("doctor", "--url", "https://localhost", "--ca", str(other))
+    assert result.exit_code == 2
+    assert "no certificate in PEM form" in result.output
 
 
 def test_findings_are_told_to_scripts(acme: Command, settings: Settings, server: Servers) -> None:
