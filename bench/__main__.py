@@ -30,6 +30,11 @@ def main() -> int:
             from bench import accounts
 
             save("accounts", accounts.run(_say, quick=arguments.quick), results)
+        elif arguments.what == "coldstart":
+            from bench import coldstart
+
+            cold = coldstart.QUICK if arguments.quick else coldstart.Choice()
+            save("coldstart", coldstart.run(cold, _say), results)
         elif arguments.what == "mix":
             from bench import mix
 
@@ -68,9 +73,10 @@ def _arguments() -> argparse.Namespace:
         "what",
         nargs="?",
         default="peers",
-        choices=["peers", "growth", "accounts", "mix", "report"],
+        choices=["peers", "growth", "accounts", "coldstart", "mix", "report"],
         help="peers: all servers at one size; growth: ours at three; accounts: the other faces, imports, a rename; "
-        "mix: a provider's load; report: write RESULTS.md again from what was measured",
+        "coldstart: all phones after a restart; mix: a provider's load; report: write RESULTS.md again from what was "
+        "measured",
     )
     parser.add_argument("--quick", action="store_true", help="a small run that proves the harness; no report")
     parser.add_argument("--n", type=int, help="cards in the book (10000; growth: 1000, 10000, 100000; quick: 200)")

@@ -80,7 +80,11 @@ def write(folder: Path) -> None:
         parts += ["## Growth\n", _about(growth[0][1]), "\n".join(_growth(growth))]
         _draw(folder, "growth", plot.lines("carddav-msg as a book grows", _growth_series(growth)))
         parts.append("![Growth](results/growth.svg)\n")
-    for name, title in (("accounts", "The other faces, imports and a rename"), ("mix", "The provider mix")):
+    for name, title in (
+        ("accounts", "The other faces, imports and a rename"),
+        ("coldstart", "A cold start"),
+        ("mix", "The provider mix"),
+    ):
         path = folder / f"{name}.json"
         if path.exists():
             result = json.loads(path.read_text("utf-8"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bench import report
+from bench import coldstart, report
 from bench.operations import OPERATIONS, Effort
 from bench.suite import Plan, run, save
 
@@ -26,3 +26,23 @@ def test_quick_run_has_right_answers(tmp_path: Path) -> None:
     assert "carddav-msg" in text
     assert str(tmp_path) not in text
     assert (tmp_path / "results" / "peers-200.svg").read_text("utf-8").startswith("<svg")
+
+
+def test_quick_cold_start_has_right_answers(tmp_path: Path) -> None:
+    """Every phone is served after the restart, each time with the token of before; the report has the figures."""
+    result = coldstart.run(coldstart.QUICK, lambda line: None)
+    (figures,) = result["tables"]["cold start"].values()
+    assert figures["answers"] == 60
+    assert figures["failures"] == 0
+    assert figures["peak PSS MiB"] > 10
+    save("coldstart", result, tmp_path / "results")
+    report.write(tmp_path / "results")
+    assert "## A cold start" in (tmp_path / "RESULTS.md").read_text("utf-8")
+
+
+def test_a_cold_start_lasts_until_the_last_slow_answer() -> None:
+    """Requests that were due in a second whose p99 is too slow count until they have their answer."""
+    seen = coldstart.Seen([(0, 0.1), (1, 4.5), (2, 0.5), (3, 0.9)], memory=[50.0, 70.0, 60.0])
+    figures = coldstart.figures(seen)
+    assert (figures["seconds until p99 < 1 s"], figures["slowest s"], figures["peak PSS MiB"]) == (5.5, 4.5, 70.0)
+    assert coldstart.figures(coldstart.Seen([(0, 0.1)], memory=[50.0]))["seconds until p99 < 1 s"] == 0
