@@ -130,7 +130,7 @@ def test_the_engine_repeats_the_spelling_of_the_path(dav: Dav) -> None:
 
 def test_refusals_of_the_engine_name_their_condition(dav: Dav) -> None:
     """Where one of our own errors is the reason, the answer is the lane's: DAVx5 looks for need-privileges."""
-    refused = dav("MKCOL", HOME + "plain/", mkcol(CR__nonsense="x"))
+    refused = dav("PROPPATCH", HOME + "team/", proppatch(D__displayname="Mine"))
     assert (refused.status, refused.headers["content-type"]) == (403, "application/xml; charset=utf-8")
     assert "need-privileges" in refused.text
     assert HOME in refused.text

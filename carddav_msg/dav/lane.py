@@ -1,7 +1,8 @@
 """The lane: which request is answered here, which is refused here, and which goes on to the engine.
 
-The engine is left MKCOL and PROPPATCH of books. Refused here is whatever would harm a book: PUT on a book's URL, a new
-`resourcetype`, `Depth: infinity`, methods nobody needs. An absent Depth counts as 0: what clients expect that omit it.
+The engine is left MKCOL and PROPPATCH of books that have only properties we keep. Refused here is whatever would harm a
+book: PUT on a book's URL, a new `resourcetype`, `Depth: infinity`, methods nobody needs. An absent Depth counts as 0:
+what clients expect that omit it.
 """
 
 from __future__ import annotations
@@ -10,19 +11,23 @@ from dataclasses import replace
 from typing import Final
 
 from carddav_msg.dav import principals, reports, requests
-from carddav_msg.dav.exchange import XML, Answer, BookRequest, Request, answer
+from carddav_msg.dav.books import refused_making, refused_update
+from carddav_msg.dav.exchange import Answer, BookRequest, Request, answer
 from carddav_msg.dav.faults import fault, refusal
 from carddav_msg.dav.moves import move_card
-from carddav_msg.dav.multistatus import CLOSE, OPEN, refused, response
+from carddav_msg.dav.preconditions import states_of
 from carddav_msg.dav.propfind import propfind_book, propfind_card
 from carddav_msg.dav.requests import Multiget, PropertyUpdate, Propfind, Query, Selection, SyncCollection, Which
 from carddav_msg.dav.resources import delete_book, delete_card, get_book, get_card, put_card
 from carddav_msg.domain.access import PERSONAL_SLUG, Book, Privilege, privileges
+from carddav_msg.domain.synctoken import SyncToken
 from carddav_msg.errors import CarddavMsgError, InvalidSyncToken, InvalidValue, NotFound
 from carddav_msg.services.addressbooks import AddressBooks
 
 ALLOW: Final = ("Allow", "DELETE, GET, HEAD, MKCOL, MOVE, OPTIONS, PROPFIND, PROPPATCH, PUT, REPORT")
 _METHODS: Final = frozenset(ALLOW[1].split(", "))
+_UNCONDITIONAL: Final = frozenset({"MKCOL", "PROPFIND", "PROPPATCH", "REPORT"})
+"""Methods that test no preconditions themselves."""
 _ROOT, _BOOK, _CARD = 0, 2, 3
 _EVERYTHING: Final = Propfind(Selection((), Which.ALL))
 
@@ -53,6 +58,8 @@ class Lane:
             if method in ("PUT", "MKCOL"):
                 return refusal(409, "Cards live in address books, nothing lives below them.", reason="path")
             raise NotFound("There is nothing at this address.")
+        if method in _UNCONDITIONAL and request.header("IF") is not None:
+            self._check(request)
         if method == "PROPFIND":
             return _acknowledged(request, self._propfind(request))
         if method == "REPORT":
@@ -109,19 +116,18 @@ class Lane:
             raise InvalidValue("body", "The body of a PROPPATCH is a propertyupdate element.")
         if level < _BOOK:
             return principals.proppatch_above_books(request, body)
-        if "{DAV:}resourcetype" in body.props:
-            others = [name for name in body.props if name != "{DAV:}resourcetype"]
-            text = f"{OPEN}{response(request.href, refused('<resourcetype/>', others))}{CLOSE}"
-            return answer(207, text.encode(), ("Content-Type", XML), reason="resourcetype")
-        return None
+        given = refused_update(request, body)
+        if given:
+            self._book(request)
+        return given
 
     def _above_cards(self, request: Request) -> Answer | None:
         """Methods without an XML answer on the root, a home or a book."""
         method, level = request.method, len(request.path.segments)
-        if method == "MKCOL":
-            requests.parse(request.body)  # the engine fails at what is no XML
-        if method == "PUT" or (method == "MKCOL" and level < _BOOK):
+        if method == "PUT" or (method == "MKCOL" and (level < _BOOK or request.visitor.book)):
             return refusal(405, "Cards are stored in address books, and address books in a home.", ALLOW, reason="path")
+        if method == "MKCOL":
+            return refused_making(request)
         if method == "MOVE":
             return refusal(403, "Address books and homes can't be moved.", reason="MOVE")
         if method == "DELETE":
@@ -156,6 +162,16 @@ class Lane:
         if method == "MOVE":
             return move_card(self._addressbooks, asked)
         return get_card(self._addressbooks, asked)
+
+    def _check(self, request: Request) -> None:
+        """Tests an If header (RFC 4918 §10.4, RFC 6578 §5) against what is there now, which may be nothing."""
+        try:
+            book = self._book(request)
+        except NotFound:
+            states_of(request).check(None)
+            return
+        card = self._addressbooks.card(request.principal, book, request.path.card) if request.path.card else None
+        states_of(request).check(card.etag if card else None, SyncToken(book.id, book.epoch, book.seq))
 
     def _asked(self, request: Request) -> BookRequest:
         return BookRequest(request, self._book(request), self._addressbooks.max_card_size)

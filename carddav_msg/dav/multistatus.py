@@ -25,6 +25,9 @@ _NAMESPACES: Final = f'xmlns="{DAV_NS}" xmlns:CR="{CARDDAV_NS}" xmlns:CS="{CALEN
 _XML: Final = '<?xml version="1.0" encoding="utf-8"?>\n'
 OPEN: Final = f"{_XML}<multistatus {_NAMESPACES}>"
 CLOSE: Final = "</multistatus>"
+OPEN_MKCOL: Final = f"{_XML}<mkcol-response {_NAMESPACES}>"
+CLOSE_MKCOL: Final = "</mkcol-response>"
+PROTECTED: Final = "<cannot-modify-protected-property/>"
 
 _PLAIN: Final = re.compile(r"[A-Za-z0-9._~-]+").fullmatch
 # What XML 1.0 §2.2 can't carry. Stored texts never have it; sentences that quote a client might.
@@ -55,14 +58,11 @@ def empty_element(name: str) -> str:
     return f'<{local} xmlns="{text(namespace[1:]).replace(chr(34), "&quot;")}"/>'
 
 
-def refused(found: str, missing: Iterable[str]) -> str:
-    """The propstats of a PROPPATCH that changes nothing: `found` must not be changed, `missing` is what fails with it
-    (RFC 4918 §9.2.1)."""
-    others = "".join(map(empty_element, missing))
-    return (
-        f"<propstat><prop>{found}</prop><status>HTTP/1.1 403 Forbidden</status>"
-        "<error><cannot-modify-protected-property/></error></propstat>"
-    ) + (f"<propstat><prop>{others}</prop><status>HTTP/1.1 424 Failed Dependency</status></propstat>" if others else "")
+def unchanged(names: Iterable[str], status: str = "403 Forbidden", condition: str = "") -> str:
+    """The propstat of properties (in Clark notation) that a request can't change (RFC 4918 §9.2.1); empty for none."""
+    props = "".join(map(empty_element, names))
+    error = f"<error>{condition}</error>" if condition else ""
+    return f"<propstat><prop>{props}</prop><status>HTTP/1.1 {status}</status>{error}</propstat>" if props else ""
 
 
 def propstats(found: str, missing: Iterable[str]) -> str:

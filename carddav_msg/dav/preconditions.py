@@ -39,6 +39,11 @@ def preconditions_to_read(request: Request) -> Preconditions:
     return Preconditions(asked.if_match, None, asked.states)
 
 
+def states_of(request: Request) -> Preconditions:
+    """Those of the If header alone."""
+    return Preconditions(states=_states(request))
+
+
 def none_match(request: Request, etag: str) -> bool:
     """False when If-None-Match names the entity-tag: the client has this very representation already."""
     header = request.header("IF_NONE_MATCH")

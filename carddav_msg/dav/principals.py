@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 from carddav_msg.dav.exchange import XML, Answer, BookRequest, Request, answer
-from carddav_msg.dav.multistatus import CARDDAV_NS, CLOSE, OPEN, empty_element, refused, response, text
+from carddav_msg.dav.multistatus import CARDDAV_NS, CLOSE, OPEN, PROTECTED, response, text, unchanged
 from carddav_msg.dav.properties import (
     DISPLAYNAME,
     RESOURCETYPE,
@@ -51,10 +51,10 @@ def proppatch_above_books(request: Request, update: PropertyUpdate) -> Answer:
     iOS and macOS set `CS:me-card` here. macOS can't bear it when the answer is an error instead of a multistatus; to
     accept what is not kept would be a lie that the next device finds out.
     """
-    found = "".join(map(empty_element, update.props))
+    propstats = unchanged(update.props, condition=PROTECTED)
     return answer(
         207,
-        f"{OPEN}{response(request.href, refused(found, ()))}{CLOSE}".encode(),
+        f"{OPEN}{response(request.href, propstats)}{CLOSE}".encode(),
         ("Content-Type", XML),
         reason="PROPPATCH",
     )

@@ -67,6 +67,11 @@ def asked_names(selection: Selection, known: Iterable[str]) -> Iterable[str]:
     return dict.fromkeys([*[name for name in _EVERY if name in names], *selection.names])
 
 
+def is_live(name: str) -> bool:
+    """True for a property of books that the server gives its value (RFC 4918 §15)."""
+    return name in _BOOK
+
+
 def book_response(asked: BookRequest, selection: Selection) -> str:
     """The response for the book itself."""
     return response(asked.href, described(_BOOK, asked, selection, minimal=asked.request.minimal))

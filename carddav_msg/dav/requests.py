@@ -81,13 +81,21 @@ class PropertyUpdate:
 
 
 @dataclass(frozen=True, slots=True)
+class MakeCollection:
+    """What an extended MKCOL makes: something of these types, with these properties (RFC 5689 §3)."""
+
+    types: frozenset[str]
+    props: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Other:
     """Well-formed, and nothing of the above; `name` is that of the root element, empty without a body."""
 
     name: str = ""
 
 
-Body = Propfind | SyncCollection | Multiget | Query | PropertyUpdate | Other
+Body = Propfind | SyncCollection | Multiget | Query | PropertyUpdate | MakeCollection | Other
 
 
 def parse(body: bytes) -> Body:
@@ -114,6 +122,9 @@ def _parse(body: bytes) -> Body:
         return _query(root)
     if root.tag == "{DAV:}propertyupdate":
         return PropertyUpdate(tuple(str(prop.tag) for prop in root.findall("*/{DAV:}prop/*")))
+    if root.tag == "{DAV:}mkcol":
+        types = frozenset(str(kind.tag) for kind in root.findall("{DAV:}set/{DAV:}prop/{DAV:}resourcetype/*"))
+        return MakeCollection(types, tuple(str(prop.tag) for prop in root.findall("{DAV:}set/{DAV:}prop/*")))
     return Other(etree.QName(root).localname)
 
 

@@ -140,8 +140,9 @@ def test_a_chunked_body_is_complete(house: House) -> None:
     raw["CONTENT_LENGTH"] = ""
     reply = house.anna("PROPFIND", house.personal, raw=raw)
     assert list(reply.members[house.personal].found) == [D + "displayname"]
+    body = b'<propertyupdate xmlns="DAV:"><set><prop><displayname>A</displayname></prop></set></propertyupdate>'
     raw["wsgi.input"] = BytesIO(body)
-    assert house.anna("MKCOL", house.home + "new/", raw=raw).status == 299
+    assert house.anna("PROPPATCH", house.personal, raw=raw).status == 299
     assert house.engine.bodies[-1] == body
     assert "HTTP_TRANSFER_ENCODING" not in house.engine.seen[-1]
 

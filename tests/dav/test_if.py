@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.dav.clients import D, vcard
+from tests.dav.clients import CR, D, vcard
 from tests.dav.conftest import House
 
 
@@ -90,3 +90,26 @@ def test_times_are_no_precondition(house: House) -> None:
     time = house.anna("GET", card).headers["Last-Modified"]
     house.anna.put(card, vcard("2"))
     assert house.anna("GET", card, if_modified_since=time).body == vcard("2").encode()
+
+
+@pytest.mark.parametrize("method", ["PROPFIND", "REPORT", "PROPPATCH", "MKCOL"])
+def test_other_methods_are_conditional_too(house: House, method: str) -> None:
+    """Of a book with its token or tag, of a card with its tag; a book that is to be made has neither."""
+    card = house.personal + "a.vcf"
+    etag = house.anna.put(card, vcard()).headers["ETag"]
+    token = _token(house)
+    path = {"MKCOL": house.home + "new/", "PROPFIND": card}.get(method, house.personal)
+    made = "<D:resourcetype><D:collection/><CR:addressbook/></D:resourcetype>"
+    body = {
+        "PROPFIND": "",
+        "REPORT": '<sync-collection xmlns="DAV:"><sync-token/><prop/></sync-collection>',
+        "PROPPATCH": '<propertyupdate xmlns="DAV:"><set><prop><getetag/></prop></set></propertyupdate>',
+        "MKCOL": f'<D:mkcol xmlns:D="DAV:" xmlns:CR="{CR[1:-1]}"><D:set><D:prop>{made}</D:prop></D:set></D:mkcol>',
+    }[method]
+    its_own = {"PROPFIND": f"([{etag}])", "MKCOL": "(Not <data:,x>)"}.get(method, f"(<{token}>)")
+    of_the_book = f"<{house.personal}> (<{token}>)" if method != "MKCOL" else f"(Not <{token}>)"
+    for header in (its_own, of_the_book):
+        assert house.anna(method, path, body, **{"if": header}).status < 300
+    for header in ('(["x"])', f"<{house.personal}> (Not <{token}>)", "</dav/acme~anna/> (<data:,x>)"):
+        expected = 200 if method == "MKCOL" and "Not" in header else 412
+        assert house.anna(method, path, body, **{"if": header}).status // 100 == expected // 100, header
