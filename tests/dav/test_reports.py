@@ -31,6 +31,38 @@ def test_a_sync_lists_changes_and_deletions_since_its_token(house: House) -> Non
     assert house.anna.sync(house.personal, _token(second)).members == {}
 
 
+def test_a_card_that_came_and_went_is_gone_and_one_that_came_back_is_not(house: House) -> None:
+    """Each href once, in its last state (RFC 6578 §3.5.1, §3.5.2): who wrote the card that is gone has to learn it."""
+    house.anna.put(house.personal + "back.vcf", vcard(uid="back"))
+    token = _token(house.anna.sync(house.personal))
+    for name in ("gone", "back"):
+        house.anna.put(f"{house.personal}{name}.vcf", vcard("New", uid=name))
+        house.anna("DELETE", f"{house.personal}{name}.vcf")
+    house.anna.put(house.personal + "back.vcf", vcard("Again", uid="back"))
+    reply = house.anna.sync(house.personal, token)
+    assert [e.text for e in reply.xml.iter(D + "href")].count(house.personal + "back.vcf") == 1
+    gone = {href: member.gone for href, member in reply.members.items()}
+    assert gone == {house.personal + "gone.vcf": True, house.personal + "back.vcf": False}
+
+
+def test_an_answer_without_cards_is_an_empty_multistatus(house: House) -> None:
+    """A search that finds nothing (RFC 6352 §8.6)."""
+    reply = house.anna.query(house.personal, '<CR:prop-filter name="FN"/>')
+    assert (reply.status, len(reply.xml)) == (207, 0)
+
+
+def test_what_a_card_has_not_is_told_as_missing(house: House) -> None:
+    """In searches and multigets, as in PROPFIND (RFC 6352 §8.6)."""
+    card = house.personal + "a.vcf"
+    house.anna.put(card, vcard())
+    names = "<D:getetag/><D:displayname/>"
+    for reply in (
+        house.anna.query(house.personal, "", prop=names),
+        house.anna.multiget(house.personal, [card], D + "getetag", D + "displayname"),
+    ):
+        assert (set(reply.members[card].found), reply.members[card].missing) == ({D + "getetag"}, {D + "displayname"})
+
+
 def test_a_first_sync_lists_no_deletions(house: House) -> None:
     """A new phone has nothing to delete."""
     house.anna.put(house.personal + "a.vcf", vcard())
