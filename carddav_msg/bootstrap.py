@@ -70,7 +70,6 @@ def build(settings: Settings, actor: Actor = SERVER) -> Services:
     passwords = Passwords(
         memory=settings.argon2_memory, time_cost=settings.argon2_time, parallelism=settings.argon2_parallelism
     )
-    memory = VerifiedMemory(keyring.current("memory").secret, seconds=settings.verified_for)
     renderer = make_renderer(settings)
     observations = Observations(directory, days=settings.observation_days)
     return Services(
@@ -79,20 +78,7 @@ def build(settings: Settings, actor: Actor = SERVER) -> Services:
         keyring=keyring,
         passwords=passwords,
         renderer=renderer,
-        authentication=Authentication(
-            directory,
-            passwords,
-            keyring,
-            memory,
-            make_throttle(settings, directory, keyring),
-            Codes(
-                directory,
-                works=settings.device_credentials,
-                minutes=settings.code_minutes,
-                sso=sources(settings, "auth_allowed_sources"),
-            ),
-            any_login=settings.auth_any_login,
-        ),
+        authentication=_authentication(settings, directory, passwords, keyring),
         addressbooks=AddressBooks(
             directory,
             renderer,
@@ -106,17 +92,7 @@ def build(settings: Settings, actor: Actor = SERVER) -> Services:
             books=settings.contacts_books,
             page_size=settings.page_size,
         ),
-        provisioning=Provisioning(
-            directory,
-            keyring,
-            AccountRules(
-                settings.public_url.rstrip("/"),
-                settings.refresh_interval,
-                settings.refresh_method == "post",
-                settings.cleared_days,
-            ),
-            device_credentials=settings.device_credentials,
-        ),
+        provisioning=_provisioning(settings, directory, keyring),
         administration=Administration(
             directory,
             renderer,
@@ -135,6 +111,35 @@ def build(settings: Settings, actor: Actor = SERVER) -> Services:
         explaining=Explaining(directory, renderer.names, observations.of),
         probing=Probing(directory, keyring),
     )
+
+
+def _authentication(settings: Settings, directory: Directory, passwords: Passwords, keyring: Keyring) -> Authentication:
+    """Who comes in, by which secret, and after how many wrong ones."""
+    return Authentication(
+        directory,
+        passwords,
+        keyring,
+        VerifiedMemory(keyring.current("memory").secret, seconds=settings.verified_for),
+        make_throttle(settings, directory, keyring),
+        Codes(
+            directory,
+            works=settings.device_credentials,
+            minutes=settings.code_minutes,
+            sso=sources(settings, "auth_allowed_sources"),
+        ),
+        any_login=settings.auth_any_login,
+    )
+
+
+def _provisioning(settings: Settings, directory: Directory, keyring: Keyring) -> Provisioning:
+    """What accounts say of this server, and how often phones ask for them."""
+    rules = AccountRules(
+        settings.public_url.rstrip("/"),
+        settings.refresh_interval,
+        settings.refresh_method == "post",
+        settings.cleared_days,
+    )
+    return Provisioning(directory, keyring, rules, device_credentials=settings.device_credentials)
 
 
 def open_directory(settings: Settings) -> Directory:
