@@ -73,8 +73,7 @@ class Entrance:
         def start(line: str, headers: list[tuple[str, str]], *rest: object) -> object:
             nonlocal status
             status = int(line[:3])
-            there = {name.lower() for name, _ in headers}
-            headers += [header for header in more if header[0].lower() not in there]
+            headers += more
             return start_response(line, headers, *rest)  # type: ignore[arg-type]  # exc_info, if there is one
 
         body = self._application(environ, start)  # type: ignore[arg-type]  # PEP 3333's write is passed through
@@ -88,8 +87,7 @@ class Entrance:
 
     def _settle(self, environ: WSGIEnvironment, origin: Origin) -> None:
         """Leaves in the environ what is so, and nothing that only somebody said."""
-        dropped = self._proxies.dropped
-        for name in [name for name in environ if name.startswith("HTTP_X_FORWARDED_") or name in dropped]:
+        for name in environ.keys() & self._proxies.dropped:
             del environ[name]
         environ["REMOTE_ADDR"] = origin.address
         environ["wsgi.url_scheme"] = origin.scheme

@@ -20,15 +20,15 @@ from carddav_msg.cli.listener import UNIX, check_address, open_listener, place
 from carddav_msg.cli.metrics import Metrics
 from carddav_msg.cli.state import State, pass_state
 from carddav_msg.errors import CarddavMsgError, ConfigurationError
-from carddav_msg.settings import PREFIX, Settings
+from carddav_msg.settings import Settings
 
 if TYPE_CHECKING:
     from carddav_msg.bootstrap import Services
 
 log = logging.getLogger(__name__)
 
-_NOT_FOR_REQUESTS: Final = (PREFIX, "HTTP_", "REMOTE_")
-"""The environ of a request holds the variables of the process: not our passwords, and none that look like headers."""
+_KEPT: Final = ("HOME", "LANG", "LC_", "PATH", "PG", "PROMETHEUS_", "PYTHON", "SSL_", "TMPDIR", "TZ")
+"""Variables that the workers need. Each is in the environ of each request, so none may look like a header."""
 _SUPERSEDED: Final = (
     "Warning: Cards are rendered by a newer release, or with settings that were set after these. This server answers "
     "reads, and refuses to change cards that are rendered so. To go back to these settings: carddav-msg rebuild"
@@ -159,7 +159,7 @@ def _run(current: _Current) -> None:
     beside = [process for process in (rebuild, metrics) if process]
     workers = Workers(listener, lambda: current.services)
     for name in current.environ:
-        if name.startswith(_NOT_FOR_REQUESTS):
+        if not name.startswith(_KEPT):
             del os.environ[name]
 
     def started() -> None:

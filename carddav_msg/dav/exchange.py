@@ -118,8 +118,9 @@ class Answer:
 def answer(status: int, body: bytes = b"", *headers: tuple[str, str], reason: str = "") -> Answer:
     """An answer whose body is at hand; 204 and 304 have none (RFC 9110 §8.6)."""
     if status in (204, 304):
-        return Answer(status, (*headers, ("DAV", DAV)))
-    return Answer(status, (*headers, ("DAV", DAV), ("Content-Length", str(len(body)))), (body,), reason)
+        return Answer(status, (*headers, ("DAV", DAV)), [])
+    # A list: the server sends it at once, and looks at anything else a piece at a time.
+    return Answer(status, (*headers, ("DAV", DAV), ("Content-Length", str(len(body)))), [body], reason)
 
 
 def streamed(pieces: Iterable[str], status: int = 207, *headers: tuple[str, str]) -> Answer:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import traceback
 from collections.abc import Iterable
+from functools import lru_cache
 from http import HTTPStatus
 from io import BytesIO
 from typing import Final
@@ -72,7 +73,8 @@ class Guard:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         login = secret = ""
         try:
-            path = hrefs.parse(raw_path(environ, self._prefix))
+            line = str(environ.get("RAW_URI") or environ.get("REQUEST_URI") or "")
+            path = _located(self._prefix, environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", ""), line)
             if environ.get(PLAIN_HTTP):
                 given = refusal(403, "Credentials are taken over https only.", reason="plain http")
             elif environ["REQUEST_METHOD"] == "OPTIONS":
@@ -199,16 +201,21 @@ class Guard:
         return _send(environ, start_response, given)
 
 
-def raw_path(environ: WSGIEnvironment, prefix: str) -> str:
+@lru_cache(maxsize=4096)
+def _located(prefix: str, decoded: str, line: str) -> DavPath:
+    """What the path below the mount point names. Phones ask for the same few places again and again."""
+    return hrefs.parse(raw_path(prefix, decoded, line))
+
+
+def raw_path(prefix: str, decoded: str, line: str) -> str:
     """The percent-encoded path below the mount point: of the request line where the server tells it and it is the one
-    that was routed here, else the decoded path encoded again (in which `%2F` is a slash already).
+    that was routed here, else the decoded path (in the latin-1 of PEP 3333) encoded again, in which `%2F` is a slash.
     """
-    decoded = f"{environ.get('SCRIPT_NAME', '')}{environ.get('PATH_INFO', '')}".encode("latin-1", "replace")
-    line = str(environ.get("RAW_URI") or environ.get("REQUEST_URI") or "")
+    octets = decoded.encode("latin-1", "replace")
     path = line.partition("?")[0] if line.startswith("/") else _path_of(line)
-    if path.startswith(prefix) and unquote_to_bytes(path) == decoded:
+    if path.startswith(prefix) and unquote_to_bytes(path) == octets:
         return path[len(prefix) :]
-    return quote(decoded, safe="/").removeprefix(prefix)
+    return quote(octets, safe="/").removeprefix(prefix)
 
 
 def _path_of(url: str) -> str:
@@ -238,4 +245,4 @@ def _for_engine(request: Request) -> WSGIEnvironment:
 
 def _send(environ: WSGIEnvironment, start_response: StartResponse, given: Answer) -> Iterable[bytes]:
     start_response(_STATUS[given.status], list(given.headers))
-    return () if environ["REQUEST_METHOD"] == "HEAD" else given.body
+    return [] if environ["REQUEST_METHOD"] == "HEAD" else given.body

@@ -10,8 +10,7 @@ from carddav_msg.domain.contact import View
 from carddav_msg.domain.user import User
 
 
-@dataclass(frozen=True, slots=True)
-class Door:
+class Door(NamedTuple):
     """All that one request needs to be let in: the user, the state of the credentials, and one book.
 
     `password_hash` and `device_revoked` serve verification only. `credentials_in_query` is the network's choice (see

@@ -22,6 +22,13 @@ UNIX: Final = "unix"
 FORWARDED: Final = "forwarded"
 FORWARDED_FOR: Final = "x-forwarded-for"
 _HOPS = 32  # a longer chain is nobody's
+_FORWARDING: Final = frozenset(
+    {"HTTP_FORWARDED", "HTTP_X_REAL_IP"}
+    | {
+        f"HTTP_X_FORWARDED_{what}"
+        for what in ("BY", "FOR", "HOST", "PORT", "PREFIX", "PROTO", "SCHEME", "SERVER", "SSL")
+    }
+)
 _HOST: Final = re.compile(r"(?:[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,253})|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?\Z")
 _PAIR: Final = re.compile(r'\s*([A-Za-z]+)\s*=\s*("(?:[^"\\]|\\.)*"|[^\s";,]+)\s*\Z')
 
@@ -141,7 +148,7 @@ class Proxies:
         self._secret_variable = variable(secret_header)
         self._secret = secret.encode()
         #: Names in the environ that no application behind us is to see.
-        self.dropped = frozenset({self._variable, self._secret_variable, "HTTP_FORWARDED", "HTTP_X_REAL_IP"})
+        self.dropped = _FORWARDING | {self._variable, self._secret_variable}
 
     def origin(self, environ: Mapping[str, object]) -> Origin:
         """The origin of a request with this WSGI environ."""
@@ -149,8 +156,7 @@ class Proxies:
         scheme = str(environ.get("wsgi.url_scheme", "http")).lower()
         host = str(environ.get("HTTP_HOST", ""))
         if not self._is_trusted(peer, environ):
-            told = any(name.startswith("HTTP_X_FORWARDED_") or name in self.dropped for name in environ)
-            return Origin(peer, scheme, host, doubtful=told, unix=not peer)
+            return Origin(peer, scheme, host, doubtful=bool(environ.keys() & self.dropped), unix=not peer)
         chain = self._chain(environ)
         address, hops = peer, 0
         for hop, _, _ in reversed(chain[-_HOPS:]):
@@ -196,6 +202,7 @@ def variable(header: str) -> str:
     return "HTTP_" + header.upper().replace("-", "_")
 
 
+@lru_cache(maxsize=16_384)
 def _unified(peer: str) -> str:
     address = parse_address(peer)
     return str(address) if address else peer

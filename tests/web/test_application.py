@@ -41,7 +41,6 @@ def test_security_headers_are_everywhere(client: FlaskClient, path: str) -> None
     headers = client.get(path).headers
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert headers["X-Frame-Options"] == "DENY"
-    assert headers["Referrer-Policy"] == "no-referrer"
     assert headers["Content-Security-Policy"].startswith("default-src 'none'")
     assert headers["Cache-Control"] == "no-store"
     assert "Set-Cookie" not in headers

@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Engine
@@ -14,6 +15,7 @@ from sqlalchemy import Engine
 from carddav_msg.directory.rows import CardRow, Door, Entry, Named
 from carddav_msg.directory.signin import AccountRow
 from carddav_msg.directory.sql.accounts import account_of, member_of
+from carddav_msg.directory.sql.borrowed import Borrowed
 from carddav_msg.directory.sql.compiled import Statement
 from carddav_msg.directory.sql.statements import statements
 from carddav_msg.domain.access import GRANTED, Book, BookKind, Grant
@@ -30,6 +32,7 @@ class SqlHotReads:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._borrowed = Borrowed(engine)
         self._sqlite = engine.dialect.name == "sqlite"
         for name, statement in statements(self._sqlite).items():
             setattr(self, f"_{name}", Statement(statement, engine.dialect))
@@ -57,21 +60,26 @@ class SqlHotReads:
         dbapi = self._engine.dialect.dbapi
         for attempt in (1, 2):
             try:
-                connection = self._engine.raw_connection()
+                connection = self._borrowed.take()
             except (dbapi.Error, TimeoutError) as error:  # type: ignore[union-attr]  # an engine always has its driver
                 log.warning("The database can't be reached: %s", error)
                 raise Unavailable(f"The database can't be reached ({type(error).__name__}).") from None
             try:
-                driver: Any = connection.dbapi_connection
-                return driver.execute(statement.sql, bound).fetchall()  # type: ignore[no-any-return]  # a list
+                rows: list[Any] = connection.dbapi_connection.execute(statement.sql, bound).fetchall()
             except dbapi.DatabaseError as error:  # type: ignore[union-attr]  # an engine always has its driver
-                # A pooled connection may have died with its server; a new one tells whether the server is back.
+                # A kept connection may have died with its server; a new one tells whether the server is back.
                 connection.invalidate()
+                connection.close()
+                self._borrowed.drop()
                 log.warning("The database could not answer: %s", error)
                 if self._sqlite or attempt == 2:
                     raise Unavailable(f"The database can't answer now ({type(error).__name__}).") from None
-            finally:
+            except BaseException:
                 connection.close()
+                raise
+            else:
+                self._borrowed.give_back(connection)
+                return rows
         raise AssertionError("unreachable")
 
     def _array(self, values: Sequence[Any]) -> Any:
@@ -180,7 +188,9 @@ def _grants(text: str) -> tuple[Grant, ...]:
     return tuple(sorted((Grant(role, int(scope) or None) for role, scope in pairs), key=str))
 
 
-def _book(row: Sequence[Any]) -> Book:
+@lru_cache(maxsize=4096)
+def _book(row: tuple[Any, ...]) -> Book:
+    """The same row is the same book: polls read nearly always the one that they read before."""
     kind = BookKind(row[2])
     access = "write" if kind is BookKind.PERSONAL else row[6]
     return Book(row[0], row[1], kind, row[3], row[4], row[5], access, *row[7:])

@@ -101,7 +101,7 @@ class SqlDirectory(SqlSignInReads, SqlHotReads):
         raise AssertionError("unreachable")
 
     def close(self) -> None:
-        self._reads.dispose()
+        self._borrowed.drop()
         self._writes.dispose()
 
     def networks(self) -> list[Network]:

@@ -1,0 +1,42 @@
+"""Driver connections kept at hand for short reads."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any, Final
+
+from sqlalchemy import Engine
+
+_KEPT: Final = 8
+"""So many of the pool's connections stay taken; what a burst needs beyond them goes back to the pool."""
+
+
+class Borrowed:
+    """Connections taken from a pool and kept: to take one and give it back costs more than a statement of a poll.
+
+    Threads share it. Nothing is taken before the first `take`, so it may be forked before.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._idle: deque[Any] = deque()
+
+    def take(self) -> Any:
+        """A connection as SQLAlchemy's pool gives it. Raises what the driver raises when there is none to be had."""
+        try:
+            return self._idle.pop()  # the one last used, whose pages the database has at hand
+        except IndexError:
+            return self._engine.raw_connection()
+
+    def give_back(self, connection: Any) -> None:
+        """Takes back a connection that works."""
+        if len(self._idle) < _KEPT:
+            self._idle.append(connection)
+        else:
+            connection.close()
+
+    def drop(self) -> None:
+        """Gives up all that are idle, here and in the pool: those made from now on are new."""
+        while self._idle:
+            self._idle.pop().close()
+        self._engine.dispose()
