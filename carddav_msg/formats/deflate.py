@@ -2,7 +2,7 @@
 
 A gzip member is one deflate stream (RFC 1952 §2.2), which is a sequence of blocks (RFC 1951 §3.2.3). Each part here
 ends at a byte and looks back at nothing before it, so any parts in a row are a stream. A file may also have several
-members (RFC 1952 §2.2), but not all HTTP clients read on behind the first.
+members (RFC 1952 §2.2), but OkHttp for one reads the first only.
 """
 
 from __future__ import annotations

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Iterable
+from typing import Any, Final
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-from flask import Flask, Response
+from flask import Flask
 
 from carddav_msg.bootstrap import Services
 from carddav_msg.errors import ConfigurationError, InvalidValue
@@ -28,12 +30,13 @@ ROUTES: Final = tuple(
 )
 """Every route of the web faces, as its blueprint declares it."""
 
-_HEADERS = {
-    "Cache-Control": "no-store",
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-}
+_HEADERS: Final = (
+    ("Cache-Control", "no-store"),
+    ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
+    ("X-Content-Type-Options", "nosniff"),
+    ("X-Frame-Options", "DENY"),
+)
+"""What answers carry unless they say otherwise."""
 
 
 def create_app(services: Services) -> Flask:
@@ -51,7 +54,7 @@ def create_app(services: Services) -> Flask:
     app.register_blueprint(front_page.blueprint())
     app.register_blueprint(openapi.blueprint(ROUTES, services.settings.public_url))
     errors.install(app, services.observations)
-    app.after_request(_with_headers)
+    app.wsgi_app = _with_headers(app.wsgi_app)  # type: ignore[assignment,method-assign]  # as Flask's manual has it
     app.teardown_request(_forget)
     return app
 
@@ -64,10 +67,17 @@ def _shape(services: Services) -> AuthResponseShape:
         raise ConfigurationError([f"auth_xml_names: {error}"]) from None
 
 
-def _with_headers(response: Response) -> Response:
-    for name, value in _HEADERS.items():
-        response.headers.setdefault(name, value)
-    return response
+def _with_headers(application: WSGIApplication) -> WSGIApplication:
+    """Outside of Flask, whose header objects would cost more than all else of a short answer."""
+
+    def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        def start(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
+            there = {name for name, _ in headers}
+            return start_response(status, [*headers, *(one for one in _HEADERS if one[0] not in there)], *rest)
+
+        return application(environ, start)
+
+    return answer
 
 
 def _forget(_error: BaseException | None) -> None:

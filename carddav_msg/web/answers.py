@@ -18,6 +18,8 @@ class Format(enum.StrEnum):
 
 def format_of(request: Request) -> Format:
     """JSON when `Accept` prefers it, else XML, the vendor's default."""
+    if "Accept" not in request.headers:
+        return Format.XML
     accept = request.accept_mimetypes
     xml = max(accept.quality("application/xml"), accept.quality("text/xml"))
     return Format.JSON if accept.quality("application/json") > xml else Format.XML

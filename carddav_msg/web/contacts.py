@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from itertools import chain
 from typing import Final
 
-from flask import Blueprint, Request, Response, request
+from flask import Blueprint, Request, Response
+from flask.globals import request_ctx
 from werkzeug.http import http_date
 
 from carddav_msg import metrics
@@ -48,6 +49,7 @@ def blueprint(services: Services) -> Blueprint:
     crossorigin.allow(face, services.settings.cors_origins)
 
     def contacts() -> Response:
+        request = request_ctx.request
         sent = parameters.read(request, CONTACTS)
         visitor = services.authentication.enter(
             sent.login, sent.password, Face.CONTACTS, slug=None, hints=sent.hints, address=sent.address

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response
+from flask.globals import request_ctx
 from werkzeug.exceptions import Forbidden
 
 from carddav_msg.bootstrap import Services, sources
@@ -44,6 +45,7 @@ def blueprint(services: Services, shape: AuthResponseShape) -> Blueprint:
     allowed = sources(services.settings, "auth_allowed_sources")
 
     def authenticate() -> Response:
+        request = request_ctx.request
         if closed and (request.remote_addr or "") not in allowed:
             raise Forbidden("This address is not on the allow-list.")
         sent = parameters.read(request, AUTHENTICATION)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Request, Response
+from flask.globals import request_ctx
 
 from carddav_msg.bootstrap import Services
 from carddav_msg.errors import SignedOut
@@ -54,11 +55,12 @@ def blueprint(services: Services) -> Blueprint:
                 Face.PROVISIONING,
                 error.reason,
                 shown_login(),
-                request.remote_addr,
+                request_ctx.request.remote_addr,
             )
-            return _document(LOGGED_OUT)
+            return _document(request_ctx.request, LOGGED_OUT)
 
     def provision(moment: Moment = Moment.INITIAL) -> Response:
+        request = request_ctx.request
         sent = parameters.read(request, INITIAL)
         visitor = services.authentication.enter(
             sent.login, sent.password, Face.PROVISIONING, hints=sent.hints, address=sent.address, moment=moment
@@ -82,14 +84,14 @@ def blueprint(services: Services) -> Blueprint:
             visitor.matched,
             request.remote_addr,
         )
-        return _document(account)
+        return _document(request, account)
 
     bind(face, INITIAL, provision)
     bind(face, REFRESH, refresh)
     return face
 
 
-def _document(account: Account) -> Response:
+def _document(request: Request, account: Account) -> Response:
     media_type = format_of(request)
     render = account_xml.account_json if media_type is Format.JSON else account_xml.account
     return answer(render(account.nodes, account.sms_numbers, empty_numbers=account.empty_numbers), media_type)

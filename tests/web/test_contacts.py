@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -214,3 +215,29 @@ def test_device_credential_opens_contacts(client: FlaskClient, people: People) -
     account = client.post("/provisioning", data=sent, headers={"Accept": "application/json"}).get_json()["account"]
     basic = base64.b64encode(f"{account['cloud_login']}:{account['cloud_password']}".encode()).decode()
     assert names(client.get("/contacts", headers={"Authorization": f"Basic {basic}"})) == ["Anna Ä"]
+
+
+def test_the_packed_document_is_the_plain_one(client: FlaskClient, people: People) -> None:
+    """Who takes gzip gets the same contacts with the same validators, each viewer without the own entry."""
+    for sent in ({"username": "Anna.A", "password": PASSWORD}, {"username": "bert", "password": "bert's password"}):
+        plain = client.get("/contacts", query_string=sent)
+        packed = client.get("/contacts", query_string=sent, headers={"Accept-Encoding": "gzip"})
+        assert (plain.headers.get("Content-Encoding"), packed.headers["Content-Encoding"]) == (None, "gzip")
+        assert gzip.decompress(packed.data) == plain.data
+        for name in ("ETag", "Last-Modified", "Vary", "Content-Type"):
+            assert packed.headers[name] == plain.headers[name]
+        assert "Accept-Encoding" in packed.headers["Vary"]
+
+
+def test_head_reads_no_contact(services: Services, people: People) -> None:
+    """HEAD has the headers of GET, and nothing is read for a body that nobody gets."""
+    reads = Reads(services.directory)
+    client = create_app(later(services, directory=reads)).test_client()
+    for headers in (BASIC, {**BASIC, "Accept-Encoding": "gzip"}):
+        reads.asked.clear()
+        answer = client.head("/contacts", headers=headers)
+        assert (answer.status_code, answer.data, reads.asked) == (200, b"", [])
+        whole = client.get("/contacts", headers=headers)
+        for name in ("ETag", "Last-Modified", "Vary", "Content-Type", "Content-Encoding"):
+            assert answer.headers.get(name) == whole.headers.get(name)
+        assert answer.headers.get("Content-Length") in (None, str(len(whole.data)))

@@ -147,10 +147,11 @@ class SqlHotReads:
 
     def selected(self, cloud_id: str, hosts: Sequence[str]) -> tuple[set[int], list[set[int]]]:
         found: list[set[int]] = [set() for _ in range(len(hosts) + 1)]
-        for number, host in enumerate(hosts or [""]):
-            if cloud_id or host:
-                for step, network in self._run(self._selected, cloud_id="" if number else cloud_id, host=host):
-                    found[0 if step == 0 else number + 1].add(network)
+        if cloud_id or any(hosts):
+            asked = self._array([host for host in hosts if host])
+            for host, network in self._run(self._selected, cloud_id=cloud_id, hosts=asked):
+                for place in [0] if host is None else [place for place, one in enumerate(hosts, 1) if one == host]:
+                    found[place].add(network)
         return found[0], found[1:]
 
     def named(self, networks: Sequence[int], user_key: str) -> tuple[list[Named], list[Named], list[Named]]:

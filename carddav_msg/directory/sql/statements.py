@@ -111,13 +111,11 @@ def statements(sqlite: bool) -> dict[str, Select[Any] | CompoundSelect[Any]]:
         ),
         "photo": select(photos.c.media_type, photos.c.body).where(photos.c.digest == bindparam("digest")),
         "selected": union_all(
-            select(literal_column("0"), network_cloud_ids.c.network).where(
-                network_cloud_ids.c.cloud_id == bindparam("cloud_id")
+            select(networks.c.sip_host_key, networks.c.id).where(among(networks.c.sip_host_key, "hosts", String)),
+            select(network_domains.c.domain, network_domains.c.network).where(
+                among(network_domains.c.domain, "hosts", String)
             ),
-            select(literal_column("1"), networks.c.id).where(
-                networks.c.sip_host_key == bindparam("host"), bindparam("host", type_=Text) != literal_column("''")
-            ),
-            select(literal_column("1"), network_domains.c.network).where(network_domains.c.domain == bindparam("host")),
+            select(null(), network_cloud_ids.c.network).where(network_cloud_ids.c.cloud_id == bindparam("cloud_id")),
         ),
         "named": _named_statement(
             among(users.c.network, "networks", Row), among(user_aliases.c.network, "networks", Row)

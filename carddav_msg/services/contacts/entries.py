@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from carddav_msg.directory.port import HotReads
 from carddav_msg.domain.access import Book
+
+_FIRST: Final = 200
+"""Rows of the first page: what a phone waits for before the first byte."""
 
 
 class Entry(NamedTuple):
@@ -30,16 +33,17 @@ def pages(directory: HotReads, books: Sequence[Book], size: int) -> Iterator[lis
 
 def _of_book(directory: HotReads, book: Book, size: int) -> Iterator[list[Entry]]:
     """The cards of a book; those that stand for nobody once, the others perhaps twice."""
-    after, sent = 0, set[str]()
-    while rows := directory.fragments(book.id, after, size):
+    after, sent, limit = 0, set[str](), min(size, _FIRST)
+    while rows := directory.fragments(book.id, after, limit):
         yield [
             Entry(user, fragment)
             for seq, user, fragment in rows
             # A card that was changed since the answer began turns up again, behind the number read before.
             if user or seq <= book.seq or _contact_id(fragment) not in sent
         ]
-        if len(rows) < size:
+        if len(rows) < limit:
             return
+        limit = size
         sent.update(_contact_id(fragment) for _, user, fragment in rows if not user)
         after = rows[-1][0]
 
