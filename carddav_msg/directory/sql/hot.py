@@ -54,6 +54,7 @@ class SqlHotReads:
     _photo: Statement
     _selected: Statement
     _named: Statement
+    _two_networks: Statement
 
     def _run(self, statement: Statement, **parameters: Any) -> list[Any]:
         bound = statement.bind(parameters)
@@ -153,6 +154,10 @@ class SqlHotReads:
                 for place in [0] if host is None else [place for place, one in enumerate(hosts, 1) if one == host]:
                     found[place].add(network)
         return found[0], found[1:]
+
+    def sole_network(self) -> int | None:
+        rows = self._run(self._two_networks)
+        return rows[0][0] if len(rows) == 1 else None
 
     def named(self, networks: Sequence[int], user_key: str) -> tuple[list[Named], list[Named], list[Named]]:
         steps: tuple[list[Named], list[Named], list[Named]] = ([], [], [])

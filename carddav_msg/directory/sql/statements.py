@@ -117,6 +117,7 @@ def statements(sqlite: bool) -> dict[str, Select[Any] | CompoundSelect[Any]]:
             ),
             select(null(), network_cloud_ids.c.network).where(network_cloud_ids.c.cloud_id == bindparam("cloud_id")),
         ),
+        "two_networks": select(networks.c.id).limit(literal_column("2")),
         "named": _named_statement(
             among(users.c.network, "networks", Row), among(user_aliases.c.network, "networks", Row)
         ),

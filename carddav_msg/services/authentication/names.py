@@ -95,8 +95,8 @@ class Names:
         selections = [selection for selection in (by_cloud_id, *by_hosts) if selection]
         if selections:
             return set.intersection(*selections)
-        networks = self._directory.networks()
-        return {networks[0].id} if len(networks) == 1 else set()
+        sole = self._directory.sole_network()
+        return set() if sole is None else {sole}
 
     def _within(self, networks: list[int], name: str) -> tuple[Named, str] | None:
         """The user of a name in these networks, and which name it is; Rejected when two users have it."""
