@@ -279,6 +279,7 @@ cards = Table(
     UniqueConstraint("book", "href"),
     UniqueConstraint("book", "uid"),
     Index("ix_cards_changes", "book", "seq", "href", "etag"),
+    Index("ix_cards_names", "book", "fn_key"),  # read through by searches: ten times less than the cards
     Index(None, "user"),
 )
 

@@ -74,6 +74,7 @@ def statements(sqlite: bool) -> dict[str, Select[Any] | CompoundSelect[Any]]:
     texts = select(cards.c.seq, *card_row).where(cards.c.book == book, cards.c.seq > after)
     # Not LIKE: it has metacharacters, and SQLite's does not tell "a" from "A".
     place = func.instr if sqlite else func.strpos
+    names = cards.alias("names")
     concatenate: Callable[..., ColumnElement[Any]] = func.group_concat if sqlite else func.string_agg
     return {
         "door": _door_statement(concatenate),
@@ -94,7 +95,13 @@ def statements(sqlite: bool) -> dict[str, Select[Any] | CompoundSelect[Any]]:
         "cards": select(*card_row).where(cards.c.book == book, among(cards.c.href, "hrefs", String)),
         "card": select(*card_row).where(cards.c.book == book, cards.c.href == bindparam("href")),
         "texts": texts.order_by(cards.c.seq).limit(page),
-        "search": texts.where(place(cards.c.fn_key, bindparam("wanted", type_=Text)) > literal_column("0"))
+        "search": select(cards.c.seq, *card_row)
+        .select_from(names.join(cards, cards.c.id == names.c.id))  # the index of names first, then only what was found
+        .where(
+            names.c.book == book,
+            place(names.c.fn_key, bindparam("wanted", type_=Text)) > literal_column("0"),
+            cards.c.seq > after,
+        )
         .order_by(cards.c.seq)
         .limit(page),
         "fragments": select(cards.c.seq, func.coalesce(cards.c.user, 0), cards.c.fragment)

@@ -254,6 +254,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("book", "uid", name=op.f("uq_cards_book_uid")),
     )
     op.create_index("ix_cards_changes", "cards", ["book", "seq", "href", "etag"], unique=False)
+    op.create_index("ix_cards_names", "cards", ["book", "fn_key"], unique=False)
     op.create_index(op.f("ix_cards_user"), "cards", ["user"], unique=False)
     op.create_table(
         "codes",
