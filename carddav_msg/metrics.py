@@ -6,8 +6,10 @@ one more process serves their sums. No label holds anything that a client chose.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -52,7 +54,7 @@ class _Meters:
         self.throttled = Counter("carddav_msg_throttled", "Sign-ins refused unseen, by window.", ["face", "window"])
         self.hashing = Gauge(
             "carddav_msg_hash_queue",
-            "Password hashes that run or wait for a core.",
+            "Passwords that wait to be looked at, or are hashed.",
             multiprocess_mode="livesum",
         )
         self._children: dict[tuple[str, ...], Any] = {}
@@ -99,6 +101,18 @@ def hashing(change: int) -> None:
     """A password hash came to the queue (1) or left it (-1)."""
     if _meters is not None:
         _meters.hashing.inc(change)
+
+
+def forget_ended() -> None:
+    """Takes out what processes had running that ended before it was done, such as killed ones."""
+    from prometheus_client.multiprocess import mark_process_dead
+
+    for path in Path(os.environ[FOLDER_VARIABLE]).glob("gauge_live*_*.db"):
+        pid = int(path.stem.rpartition("_")[2])
+        try:
+            os.kill(pid, 0)  # only asks whether it is there
+        except ProcessLookupError:
+            mark_process_dead(pid)  # type: ignore[no-untyped-call]  # the library's own lack
 
 
 def collected() -> CollectorRegistry:

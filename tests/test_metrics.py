@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import base64
+import http.client
+import os
 import re
+import signal
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 
 from carddav_msg.bootstrap import Services
 from carddav_msg.settings import Settings
@@ -87,6 +93,32 @@ def test_all_processes_count_together(server: Servers, settings: Settings, servi
     except OSError:
         return
     raise AssertionError("the process that serves metrics outlives the server")
+
+
+def test_what_a_killed_worker_had_running_is_forgotten(server: Servers, settings: Settings) -> None:
+    """A hash that never ends, here that for a name nobody has, does not stay in the queue for ever."""
+    port = free_port()
+    running = server(replace(settings, metrics_port=port, argon2_memory=65_536, argon2_time=60), workers=1)
+
+    def queue() -> float:
+        return sum(value for name, value in scraped(port).items() if name.startswith("carddav_msg_hash_queue"))
+
+    def wait_for(least: float, most: float) -> None:
+        until = time.monotonic() + PATIENCE
+        while not least <= queue() <= most:
+            assert time.monotonic() < until
+            time.sleep(0.02)
+
+    with ThreadPoolExecutor(4) as pool:
+        asked = [pool.submit(ask, running, "GET", "/contacts", f"wrong-{n}") for n in range(4)]
+        wait_for(1, 4)
+        for child in Path(f"/proc/{running.pid}/task/{running.pid}/children").read_text("ascii").split():
+            if b"serve-metrics" not in Path(f"/proc/{child}/cmdline").read_bytes():
+                os.kill(int(child), signal.SIGKILL)
+        for one in asked:
+            with suppress(OSError, http.client.HTTPException):
+                one.result()
+    wait_for(0, 0)
 
 
 def test_without_a_port_nothing_is_counted(services: Services) -> None:

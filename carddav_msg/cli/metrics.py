@@ -7,14 +7,13 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from typing import Any
 
 import click
 
 from carddav_msg import metrics
 from carddav_msg.settings import Settings
 
-_LOOK_EVERY = 5.0
+_LOOK_EVERY = 2.0
 
 
 @click.command(name="serve-metrics", hidden=True)
@@ -28,6 +27,7 @@ def serve_metrics(host: str, port: int) -> None:
     _, thread = start_http_server(port, host, registry=metrics.collected())
     while os.getppid() == parent and thread.is_alive():
         thread.join(_LOOK_EVERY)
+        metrics.forget_ended()
 
 
 class Metrics:
@@ -44,12 +44,6 @@ class Metrics:
     def start(self) -> None:
         """Starts it."""
         self._process = subprocess.Popen(self._command, stdin=subprocess.DEVNULL)  # noqa: S603  # this very program
-
-    def forget(self, worker: Any) -> None:
-        """A worker has ended: what it had running is not running any more."""
-        from prometheus_client.multiprocess import mark_process_dead
-
-        mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]  # the library's own lack
 
     def stop(self) -> None:
         """Ends it and removes the folder."""

@@ -7,8 +7,11 @@ import logging
 import os
 import threading
 import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final, NoReturn
 
+from carddav_msg import metrics
 from carddav_msg.credentials import device
 from carddav_msg.credentials.keyring import Keyring
 from carddav_msg.credentials.passwords import Passwords, VerifiedMemory
@@ -165,7 +168,7 @@ class Authentication:
         at_home = self._throttle.is_at_home(door.user, knock.address)
         if known and at_home:
             return Method.PASSWORD
-        with self._strangers:
+        with self._few_at_once():
             attempt = self._attempt(knock, door.user)
             if not at_home:
                 attempt = self._throttle.check(attempt, knock.secret)
@@ -203,7 +206,7 @@ class Authentication:
         SignedOut when the secret is the password behind `hashed`, which is not good now.
         """
         secret = knock.secret
-        with self._strangers:
+        with self._few_at_once():
             attempt = self._throttle.check(self._attempt(knock, error.user), secret)
             if not self._throttle.knows_wrong(attempt, secret, error.reason):
                 with self._throttle.trying(attempt, secret) as tried:
@@ -212,6 +215,19 @@ class Authentication:
                         raise SignedOut(error.reason, error.user)
                     self._throttle.failed(tried, secret, error.reason, error.reason)
         raise error
+
+    @contextmanager
+    def _few_at_once(self) -> Iterator[None]:
+        """Around what is done for a secret that is still to be looked at; who waits is in the queue of hashes."""
+        metrics.hashing(1)
+        try:
+            self._strangers.acquire()
+        finally:
+            metrics.hashing(-1)
+        try:
+            yield
+        finally:
+            self._strangers.release()
 
     def _attempt(self, knock: Knock, user: int) -> Try:
         name = self._names.counted_as(knock.login, knock.hints)
