@@ -19,6 +19,7 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 from carddav_msg import logs
 from carddav_msg.credentials import device
 from carddav_msg.dav.bodies import read_body
+from carddav_msg.dav.coding import coded
 from carddav_msg.dav.credentials import BasicCredentials, parse_basic
 from carddav_msg.dav.environ import PRINCIPAL_SEGMENT, VISITOR
 from carddav_msg.dav.exchange import Answer, Request, answer
@@ -91,7 +92,7 @@ class Guard:
                     self._observe(admitted, credentials, answered)
                     if answered is None:
                         return self._pass_on(admitted, credentials, start_response)
-                    given = answered
+                    given = coded(answered, environ.get("HTTP_ACCEPT_ENCODING", ""))
         except CarddavMsgError as error:
             given = fault(error)
             if isinstance(error, Rejected):
