@@ -69,7 +69,7 @@ def forget_deletions(services: Services, before: int | None = None) -> int:
 
     def work(tx: Any) -> int:
         rows = [network.id for network in services.directory.networks()]
-        books = {book for row in rows for book, _ in tx.client_books(row)}
+        books = {book for row in rows for book, *_ in tx.client_books(row)}
         books |= {view.book for row in rows for view in tx.directory_books(row)}
         return sum(tx.prune(book, tx.now + 1 if before is None else before) for book in sorted(books))
 

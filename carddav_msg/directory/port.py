@@ -174,8 +174,8 @@ class Transaction(SignInWrites, RenderingWrites, Protocol):
 
     def users_by_id(self, users: Sequence[int]) -> list[User]: ...
 
-    def users_after(self, network: int, after: int, limit: int) -> list[User]:
-        """Users of a network by row, those behind `after`."""
+    def users_after(self, network: int, after: str, limit: int) -> list[User]:
+        """Users of a network by their folded Cloud Usernames, those behind `after`."""
 
     def find_user(self, network: int, *, external_id: str = "", cloud_username: str = "") -> User | None:
         """A user by external id, else by Cloud Username, else by an old one."""
@@ -226,8 +226,8 @@ class Transaction(SignInWrites, RenderingWrites, Protocol):
     def linked_books(self, of_users: Sequence[int]) -> list[int]:
         """Shared and personal books with cards that stand for these users, by id."""
 
-    def client_books(self, network: int) -> list[tuple[int, BookKind]]:
-        """Shared and personal books of a network, by id."""
+    def client_books(self, network: int) -> list[tuple[int, BookKind, int]]:
+        """(book, kind, number of the last change) of shared and personal books of a network, by id."""
 
     def shared_books(self, network: int) -> list[int]:
         """Those of them that are shared, by id."""
@@ -237,8 +237,17 @@ class Transaction(SignInWrites, RenderingWrites, Protocol):
 
     def cards_of_users(self, book: int, users: Sequence[int]) -> list[StoredCard]: ...
 
-    def cards_after(self, book: int, after: int, limit: int, *, linked: bool = False) -> list[StoredCard]:
-        """Cards of a book by row, those behind `after`; with `linked` only those that stand for a user."""
+    def cards_between(self, book: int, after: int, until: int, limit: int) -> list[tuple[int, StoredCard]]:
+        """(number, card) of those last changed behind `after` and not behind `until`, in this order: whoever goes
+        through a book and changes cards meets none of them again behind the number that it had at first."""
+
+    def directory_cards_between(
+        self, book: int, after: int, until: int, limit: int
+    ) -> list[tuple[int, StoredCard, str]]:
+        """Like `cards_between`, with the Cloud Username of the user's messaging identity, empty for who has none."""
+
+    def linked_books_of(self, network: int) -> list[int]:
+        """Shared and personal books with cards that stand for users of a network, by id."""
 
     def stored_card(self, book: int, href: str) -> StoredCard | None: ...
 

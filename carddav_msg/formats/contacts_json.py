@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from hashlib import blake2b
 from typing import Final
 
-from carddav_msg.domain.contact import Contact
+from carddav_msg.domain.contact import Contact, MessagingIdentity
 from carddav_msg.domain.user import Address, Profile
 from carddav_msg.formats.vcard.render import avatar_url, unique_numbers
 
@@ -62,6 +62,18 @@ def fragment(contact: Contact, *, public_url: str, checksum: bool = False) -> st
         return rest
     digest = blake2b(rest.encode(), digest_size=8).hexdigest().upper()
     return f'{rest[:-1]},"checksum":"{digest}"}}'
+
+
+def reidentified(text: str, contact_id: str, before: MessagingIdentity, after: MessagingIdentity) -> str | None:
+    """A fragment without checksum with another identity, as `fragment` would make it; None when it begins otherwise."""
+    beginning = _beginning(contact_id, before)
+    return _beginning(contact_id, after) + text.removeprefix(beginning) if text.startswith(beginning) else None
+
+
+def _beginning(contact_id: str, identity: MessagingIdentity) -> str:
+    """What comes first in a fragment with an identity; every one has more behind it."""
+    first = {"contactId": contact_id, "cloudUsername": identity.cloud_username, "networkId": identity.network_id}
+    return _encode(first)[:-1] + ","
 
 
 def document(pages: Iterable[Iterable[str]]) -> Iterator[bytes]:

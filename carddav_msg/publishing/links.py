@@ -76,7 +76,7 @@ def relink(transaction: Transaction, renderer: Renderer, network: Network, keys:
     by_book: dict[int, list[StoredCard]] = {}
     for book, card in transaction.cards_with_keys(network.id, wanted):
         by_book.setdefault(book, []).append(card)
-    kinds = dict(transaction.client_books(network.id))
+    kinds = {book: kind for book, kind, _ in transaction.client_books(network.id)}
     return sum(
         relink_cards(transaction, renderer, network, book, kinds[book], by_book[book]) for book in sorted(by_book)
     )
@@ -111,17 +111,18 @@ def relink_network(transaction: Transaction, renderer: Renderer, network: Networ
     """Computes all match keys and links of a network anew: after a change of its flags or views, or of the renderer."""
     transaction.forget_user_keys(network.id)
     transaction.forget_card_keys(network.id)
-    after = 0
+    after = ""
     while users := transaction.users_after(network.id, after, BATCH):
         transaction.save_user_keys([(user, keys_of_user(user, network)) for user in users])
-        after = users[-1].id
+        after = users[-1].cloud_username
     changed = 0
-    for book, kind in transaction.client_books(network.id):
-        after = 0
-        while cards := transaction.cards_after(book, after, BATCH):
+    for book, kind, last in transaction.client_books(network.id):
+        seq = 0
+        while page := transaction.cards_between(book, seq, last, BATCH):
+            cards = [card for _, card in page]
             save_card_keys(transaction, network, book, cards)
             changed += relink_cards(transaction, renderer, network, book, kind, cards)
-            after = cards[-1].id
+            seq = page[-1][0]
     return changed
 
 
@@ -139,11 +140,12 @@ def relink_readers(
     views = transaction.reader_views(network.id, list(before))
     differ = {book for book in before if before[book] != views[book]}
     changed = 0
-    for book, kind in transaction.client_books(network.id) if differ else ():
-        after = 0
-        while book in differ and (cards := transaction.cards_after(book, after, BATCH, linked=not network.auto_link)):
+    for book, kind, last in transaction.client_books(network.id) if differ else ():
+        seq = 0
+        while book in differ and (page := transaction.cards_between(book, seq, last, BATCH)):
+            cards = [card for _, card in page if card.user or network.auto_link]
             changed += relink_cards(transaction, renderer, network, book, kind, cards)
-            after = cards[-1].id
+            seq = page[-1][0]
     return changed
 
 

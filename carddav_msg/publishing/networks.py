@@ -12,6 +12,7 @@ from carddav_msg.domain.network import Network, effective_id
 from carddav_msg.errors import InvalidValue
 from carddav_msg.publishing.auditing import network_entry
 from carddav_msg.publishing.links import BATCH, relink_network
+from carddav_msg.publishing.renaming import rename_cards
 from carddav_msg.publishing.renderer import Renderer
 from carddav_msg.publishing.users import publish_users
 
@@ -55,8 +56,10 @@ def save_network(transaction: Transaction, renderer: Renderer, network: Network,
         transaction.clear_nodes(changed.id, 0, before - now, now)
     if changed.network_id != old.network_id:
         transaction.add_network_alias(changed.id, old.network_id)
-    if (changed.effective_id, changed.sip_host) != (old.effective_id, old.sip_host):
+    if changed.sip_host != old.sip_host:
         publish_network(transaction, renderer, changed)
+    elif changed.effective_id != old.effective_id:
+        rename_cards(transaction, renderer, changed, old.effective_id)
     if _linking(changed) != _linking(old):
         relink_network(transaction, renderer, changed)
     return changed
@@ -67,7 +70,7 @@ def remove_network(transaction: Transaction, network: Network, *, with_users: bo
 
     Everything of theirs hangs on the network's row, and nothing outside of it shows them.
     """
-    if not with_users and transaction.users_after(network.id, 0, 1):
+    if not with_users and transaction.users_after(network.id, "", 1):
         raise InvalidValue("network", f"{network.network_id!r} still has users; remove or move them first.")
     transaction.remove_network(network.id)
     transaction.record([network_entry(network, None)])
@@ -75,10 +78,10 @@ def remove_network(transaction: Transaction, network: Network, *, with_users: bo
 
 def publish_network(transaction: Transaction, renderer: Renderer, network: Network) -> int:
     """Brings every card of a network's users up to date, page by page; returns how many changed."""
-    changed, after = 0, 0
+    changed, after = 0, ""
     while users := transaction.users_after(network.id, after, BATCH):
         changed += publish_users(transaction, renderer, network, users)
-        after = users[-1].id
+        after = users[-1].cloud_username
     return changed
 
 

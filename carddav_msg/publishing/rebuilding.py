@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from carddav_msg.directory.port import Directory, Transaction
 from carddav_msg.domain.access import BookKind
@@ -37,9 +37,9 @@ class Progress(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What one transaction did: `last` is the row to go on behind, None at the end."""
+    """What one transaction did: `last` is what to go on behind, None at the end."""
 
-    last: int | None
+    last: str | int | None
     cards: int = 0
     changed: int = 0
 
@@ -68,37 +68,43 @@ def _begin_again(transaction: Transaction) -> None:
 
 
 def _render_network(directory: Directory, renderer: Renderer, row: int, progress: Progress) -> int:
-    def begin(transaction: Transaction) -> list[tuple[int, BookKind]]:
+    def begin(transaction: Transaction) -> list[tuple[int, BookKind, int]]:
         transaction.lock_network(row, exclusive=True)
         transaction.begin_rendering(row)
         return transaction.client_books(row)
 
     books = directory.transact(begin)
 
-    def users(transaction: Transaction, network: Network, after: int) -> Page:
-        return _render_users(transaction, renderer, network, after)
+    def users(transaction: Transaction, network: Network, after: Any) -> Page:
+        return _render_users(transaction, renderer, network, after or "")
 
     changed = _in_pages(directory, row, progress, users)
-    for book, kind in books:
+    for book, kind, last in books:
 
         def cards(
-            transaction: Transaction, network: Network, after: int, book: int = book, kind: BookKind = kind
+            transaction: Transaction,
+            network: Network,
+            after: Any,
+            book: int = book,
+            kind: BookKind = kind,
+            last: int = last,
         ) -> Page:
-            return _render_cards(transaction, renderer, network, book, kind, after)
+            return _render_cards(transaction, renderer, network, book, kind, after or 0, last)
 
-        changed += _in_pages(directory, row, progress, cards)
+        if last:  # most personal books never had a card
+            changed += _in_pages(directory, row, progress, cards)
     directory.transact(lambda transaction: transaction.end_rendering(row))
     return changed
 
 
 def _in_pages(
-    directory: Directory, row: int, progress: Progress, work: Callable[[Transaction, Network, int], Page]
+    directory: Directory, row: int, progress: Progress, work: Callable[[Transaction, Network, Any], Page]
 ) -> int:
-    """Does the work from the first row on, each page in a transaction of its own that has the network to itself."""
-    changed, after = 0, 0
+    """Does the work from the start, each page in a transaction of its own that has the network to itself."""
+    changed, after = 0, None
     while True:
 
-        def page(transaction: Transaction, after: int = after) -> Page:
+        def page(transaction: Transaction, after: Any = after) -> Page:
             return work(transaction, transaction.lock_network(row, exclusive=True), after)
 
         begun = time.monotonic()
@@ -124,19 +130,21 @@ def _patiently(directory: Directory, work: Callable[[Transaction], Page]) -> Pag
     return directory.transact(work)
 
 
-def _render_users(transaction: Transaction, renderer: Renderer, network: Network, after: int) -> Page:
+def _render_users(transaction: Transaction, renderer: Renderer, network: Network, after: str) -> Page:
     users = transaction.users_after(network.id, after, PAGE)
     views = transaction.directory_books(network.id)
     changed = publish_directory(transaction, renderer, network, users, views)
     if network.auto_link:
         transaction.save_user_keys([(user, keys_of_user(user, network)) for user in users])
-    return Page(users[-1].id if len(users) == PAGE else None, len(users) * len(views), changed)
+    return Page(users[-1].cloud_username if len(users) == PAGE else None, len(users) * len(views), changed)
 
 
 def _render_cards(
-    transaction: Transaction, renderer: Renderer, network: Network, book: int, kind: BookKind, after: int
+    transaction: Transaction, renderer: Renderer, network: Network, book: int, kind: BookKind, after: int, last: int
 ) -> Page:
-    cards = transaction.cards_after(book, after, PAGE)
+    """What was changed since the network was begun was rendered in our way by who changed it."""
+    found = transaction.cards_between(book, after, last, PAGE)
+    cards = [card for _, card in found]
     save_card_keys(transaction, network, book, cards)
     changed = relink_cards(transaction, renderer, network, book, kind, cards) if cards else 0
-    return Page(cards[-1].id if len(cards) == PAGE else None, len(cards), changed)
+    return Page(found[-1][0] if len(found) == PAGE else None, len(cards), changed)

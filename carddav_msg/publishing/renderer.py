@@ -14,7 +14,7 @@ from carddav_msg.formats import contacts_json
 from carddav_msg.formats.vcard.contentlines import ContentLine, scan
 from carddav_msg.formats.vcard.identity import IdentityNames, identity_in, with_identity
 from carddav_msg.formats.vcard.read import photo_bytes_of, profile_of, sip_of, urls_of
-from carddav_msg.formats.vcard.render import render
+from carddav_msg.formats.vcard.render import redated, reidentified, render
 
 KeepPhoto = Callable[[str, bytes], str]
 
@@ -41,13 +41,10 @@ class Renderer:
     ) -> StoredCard:
         """The directory card of a contact. `old` (id 0: a new one) gives href, UID and, when nothing changed, REV."""
 
-        def text_at(modified: int) -> str:
-            return render(contact, uid=old.uid, rev=modified, names=self.names, photo=photo, public_url=self.public_url)
-
-        text = text_at(old.modified)
         modified = old.modified
+        text = render(contact, uid=old.uid, rev=modified, names=self.names, photo=photo, public_url=self.public_url)
         if text != old.text:
-            text, modified = text_at(now), now
+            text, modified = redated(text, now), now
         fragment = contacts_json.fragment(contact, public_url=self.public_url, checksum=self.checksum)
         return replace(
             old,
@@ -57,6 +54,18 @@ class Renderer:
             fragment=fragment,
             fn_key=name_key([contact.profile.display_name]),
         )
+
+    def reidentified(
+        self, old: StoredCard, before: MessagingIdentity, after: MessagingIdentity, now: int
+    ) -> StoredCard | None:
+        """A directory card of which only the identity changed, without a look at its user; None when that won't do."""
+        if self.checksum:
+            return None
+        text = reidentified(old.text, old.modified, before, after, now, self.names)
+        fragment = contacts_json.reidentified(old.fragment, str(old.user), before, after)
+        if text is None or fragment is None:
+            return None
+        return replace(old, etag=etag_of(text), modified=now, text=text, fragment=fragment)
 
     def client_card(
         self,

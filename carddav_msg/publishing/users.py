@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from carddav_msg.directory.port import Transaction
 from carddav_msg.directory.rows import DirectoryBook, StoredCard
 from carddav_msg.domain.accountnodes import nodes_of_user
-from carddav_msg.domain.contact import contact_of
+from carddav_msg.domain.contact import View, contact_of
 from carddav_msg.domain.network import Network
 from carddav_msg.domain.user import User
 from carddav_msg.errors import AlreadyExists
@@ -99,18 +99,29 @@ def publish_users(
     readers = transaction.reader_views(network.id, transaction.linked_books(list(by_id)))
     for book in sorted(readers):
         cards = transaction.cards_of_users(book, list(by_id))
-        new = [
-            renderer.client_card(
-                card,
-                card.text,
-                shown_identity(by_id[card.user], network, readers[book]),
-                transaction.now,
-                transaction.save_photo,
-            )
-            for card in cards
-        ]
-        changed += save_changed(transaction, book, cards, new)
+        changed += publish_linked(transaction, renderer, network, (book, readers[book]), cards, by_id)
     return changed
+
+
+def publish_linked(
+    transaction: Transaction,
+    renderer: Renderer,
+    network: Network,
+    readers: tuple[int, Iterable[View]],
+    cards: Sequence[StoredCard],
+    users: Mapping[int, User],
+) -> int:
+    """Gives clients' cards of one book the identities of the users they stand for, as far as its readers see these.
+
+    `readers` is the book with the views of its readers. Returns how many cards changed.
+    """
+    book, views = readers
+    now, keep = transaction.now, transaction.save_photo
+    new = [
+        renderer.client_card(card, card.text, shown_identity(users[card.user], network, views), now, keep)
+        for card in cards
+    ]
+    return save_changed(transaction, book, cards, new)
 
 
 def _relink(transaction: Transaction, renderer: Renderer, network: Network, users: Sequence[User]) -> None:

@@ -62,7 +62,7 @@ def change_view(transaction: Transaction, renderer: Renderer, network: Network, 
 
 
 def _readers(transaction: Transaction, network: Network) -> dict[int, frozenset[View]]:
-    return transaction.reader_views(network.id, [book for book, _ in transaction.client_books(network.id)])
+    return transaction.reader_views(network.id, [book for book, *_ in transaction.client_books(network.id)])
 
 
 def _shown(rule: View) -> Values:

@@ -107,7 +107,7 @@ def _furnish(services: Services, network: Network) -> None:
     def work(transaction: Any) -> None:
         transaction.add_book(shared, everyone="write")
         stored = transaction.add_book(board, everyone="")
-        (boss,) = [user for user in transaction.users_after(network.id, 0, 10) if user.cloud_username == "boss"]
+        (boss,) = [user for user in transaction.users_after(network.id, "", 10) if user.cloud_username == "boss"]
         transaction.save_member(stored.id, boss.id, "write")
 
     services.directory.transact(work)

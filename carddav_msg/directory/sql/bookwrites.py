@@ -119,9 +119,10 @@ class BookWrites(Writes):
             found.update(self.connection.scalars(query.where(cards.c.user.in_(some), books.c.kind != "directory")))
         return sorted(found)
 
-    def client_books(self, network: int) -> list[tuple[int, BookKind]]:
-        query = select(books.c.id, books.c.kind).where(books.c.network == network, books.c.kind != "directory")
-        return [(row.id, BookKind(row.kind)) for row in self.connection.execute(query.order_by(books.c.id))]
+    def client_books(self, network: int) -> list[tuple[int, BookKind, int]]:
+        query = select(books.c.id, books.c.kind, books.c.seq)
+        query = query.where(books.c.network == network, books.c.kind != "directory").order_by(books.c.id)
+        return [(row.id, BookKind(row.kind), row.seq) for row in self.connection.execute(query)]
 
     def shared_books(self, network: int) -> list[int]:
         query = select(books.c.id).where(books.c.network == network, books.c.kind == BookKind.SHARED)

@@ -9,7 +9,7 @@ from sqlalchemy import bindparam, delete, func, insert, select, tuple_, update
 
 from carddav_msg.directory.rows import StoredCard
 from carddav_msg.directory.sql import codec
-from carddav_msg.directory.sql.schema import books, card_keys, cards, tombstones
+from carddav_msg.directory.sql.schema import books, card_keys, cards, tombstones, users
 from carddav_msg.directory.sql.writes import Writes
 from carddav_msg.directory.sql.writestatements import STORED
 from carddav_msg.domain.matchkeys import MatchKey
@@ -27,11 +27,21 @@ class CardWrites(Writes):
             found += map(_stored, self.connection.execute(query))
         return found
 
-    def cards_after(self, book: int, after: int, limit: int, *, linked: bool = False) -> list[StoredCard]:
-        query = select(*STORED).where(cards.c.book == book, cards.c.id > after).order_by(cards.c.id).limit(limit)
-        if linked:
-            query = query.where(cards.c.user != 0)
-        return [_stored(row) for row in self.connection.execute(query)]
+    def cards_between(self, book: int, after: int, until: int, limit: int) -> list[tuple[int, StoredCard]]:
+        rows = self._rows(self.statements.cards_between, in_book=book, after=after, until=until, some=limit)
+        return [(row.seq, _stored(row)) for row in rows]
+
+    def directory_cards_between(
+        self, book: int, after: int, until: int, limit: int
+    ) -> list[tuple[int, StoredCard, str]]:
+        rows = self._rows(self.statements.directory_cards_between, in_book=book, after=after, until=until, some=limit)
+        return [(row.seq, _stored(row), row.cloud_username if row.enabled and row.messaging else "") for row in rows]
+
+    def linked_books_of(self, network: int) -> list[int]:
+        there = cards.join(users, users.c.id == cards.c.user).join(books, books.c.id == cards.c.book)
+        query = select(books.c.id).distinct().select_from(there)
+        query = query.where(users.c.network == network, books.c.kind != "directory").order_by(books.c.id)
+        return list(self.connection.scalars(query))
 
     def stored_card(self, book: int, href: str) -> StoredCard | None:
         rows = self._rows(self.statements.stored_card, in_book=book, at_href=href)

@@ -54,8 +54,9 @@ class UserWrites(SignInWrites):
             found += map(codec.user_of, rows)
         return found
 
-    def users_after(self, network: int, after: int, limit: int) -> list[User]:
-        query = select(users).where(users.c.network == network, users.c.id > after).order_by(users.c.id).limit(limit)
+    def users_after(self, network: int, after: str, limit: int) -> list[User]:
+        key = users.c.cloud_username_key
+        query = select(users).where(users.c.network == network, key > fold(after)).order_by(key).limit(limit)
         return [codec.user_of(row) for row in self.connection.execute(query)]
 
     def find_user(self, network: int, *, external_id: str = "", cloud_username: str = "") -> User | None:

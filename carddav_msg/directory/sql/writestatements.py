@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -34,6 +34,7 @@ from carddav_msg.directory.sql.schema import (
     network_domains,
     networks,
     tombstones,
+    users,
 )
 
 STORED: Final = (
@@ -48,7 +49,9 @@ STORED: Final = (
     cards.c.fn_key,
     cards.c.link,
 )
-_CARD: Final = ("href", "uid", "etag", "seq", "user", "modified", "size", "fn_key", "link", "text", "fragment")
+# Name and UID of a card stay for its life; the indexes on what is not set need not be written.
+_CHANGEABLE: Final = ("etag", "seq", "user", "modified", "size", "fn_key", "link", "text", "fragment")
+_CARD: Final = ("href", "uid", *_CHANGEABLE)
 
 
 class WriteStatements:
@@ -82,8 +85,11 @@ class WriteStatements:
         self.stored_card = compiled(select(*STORED).where(in_book, at_href))
         self.href_of_uid = compiled(select(cards.c.href).where(in_book, cards.c.uid == bindparam("of_uid")))
         self.insert_card = compiled(_insert(cards, "book", *_CARD))
-        settable: dict[str, Any] = {name: bindparam(name) for name in _CARD}
-        self.update_card = compiled(update(cards).where(cards.c.id == row).values(settable))
+        self.update_card = compiled(update(cards).where(cards.c.id == row).values(_parameters(_CHANGEABLE)))
+        self.cards_between = compiled(_between(select(cards.c.seq, *STORED)))
+        with_users = select(cards.c.seq, *STORED, users.c.cloud_username, users.c.enabled, users.c.messaging)
+        with_users = with_users.select_from(cards.join(users, users.c.id == cards.c.user))
+        self.directory_cards_between = compiled(_between(with_users))
         self.delete_card = compiled(delete(cards).where(in_book, at_href))
 
         buried = (tombstones.c.book == bindparam("in_book", type_=Row), tombstones.c.href == bindparam("at_href"))
@@ -101,8 +107,18 @@ class WriteStatements:
 
 
 def _insert(table: Table, *names: str) -> Any:
-    values: dict[str, Any] = {name: bindparam(name) for name in names}
-    return insert(table).values(values).inline()
+    return insert(table).values(_parameters(names)).inline()
+
+
+def _parameters(names: Iterable[str]) -> dict[str, Any]:
+    return {name: bindparam(name) for name in names}
+
+
+def _between(query: Any) -> Any:
+    """A page of the cards of a book, along its index of changes."""
+    after, until = (cards.c.seq > bindparam("after", type_=Row), cards.c.seq <= bindparam("until", type_=Row))
+    in_book = cards.c.book == bindparam("in_book", type_=Row)
+    return query.where(in_book, after, until).order_by(cards.c.seq).limit(bindparam("some", type_=Row))
 
 
 def _list(column: Column[str], concatenate: Callable[..., Any]) -> ScalarSelect[str]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from urllib.parse import quote
 
-from carddav_msg.domain.contact import Contact
+from carddav_msg.domain.contact import Contact, MessagingIdentity
 from carddav_msg.domain.user import Address, Photo, Profile
 from carddav_msg.formats.sip import sip_uri
 from carddav_msg.formats.vcard.contentlines import escape, fold
@@ -60,12 +60,27 @@ def render(
         lines.append(fold(picture))
     lines += [fold(f"URL:{_uri(url)}") for url in contact.urls]
     lines += [fold(line) for line in profile.extra]
-    if contact.identity:
-        lines += identity_lines(contact.identity, names)
+    return "\r\n".join(lines) + _ending(contact.identity, names, rev)
+
+
+def reidentified(
+    text: str, rev: int, before: MessagingIdentity, after: MessagingIdentity, new_rev: int, names: IdentityNames
+) -> str | None:
+    """A rendered card with another identity, as `render` would make it; None when it does not end as it should."""
+    ending = _ending(before, names, rev)
+    return text.removesuffix(ending) + _ending(after, names, new_rev) if text.endswith(ending) else None
+
+
+def redated(text: str, rev: int) -> str:
+    """A rendered card with another `rev`, as `render` would make it."""
+    return text[: text.rindex("\r\nREV:")] + _ending(None, None, rev)
+
+
+def _ending(identity: MessagingIdentity | None, names: IdentityNames | None, rev: int) -> str:
+    """What comes last in each card."""
+    lines = ["", *identity_lines(identity, names)] if identity and names else [""]
     moment = datetime.fromtimestamp(rev // 1_000_000, UTC)
-    lines.append(f"REV:{moment:%Y-%m-%dT%H:%M:%SZ}")
-    lines.append("END:VCARD\r\n")
-    return "\r\n".join(lines)
+    return "\r\n".join([*lines, f"REV:{moment:%Y-%m-%dT%H:%M:%SZ}", "END:VCARD\r\n"])
 
 
 def _person(profile: Profile) -> Iterator[str]:
