@@ -10,7 +10,6 @@ import pytest
 from tests.dav.clients import Reply, vcard
 from tests.dav.conftest import House
 
-
 LONG = "NOTE:" + "long " * 1000
 
 
