@@ -60,6 +60,7 @@ ROWS: Final = (
     Row("delta", "put_over_ms", "PUT over a card, ms"),
     Row("writes", "delete_ms", "DELETE, ms"),
     Row("query", "ms", "query on FN, 10 hits, ms"),
+    Row("slow", "p99_ms", "poll p99 beside 16 slow readers, ms"),
     Row("memory", "pss_mib", "memory (PSS), MiB"),
 )
 
@@ -73,7 +74,7 @@ def write(folder: Path) -> None:
     ]
     for count, result in peers:
         parts += [f"## All servers, {count:,} cards\n", _about(result), "\n".join(_comparison(result)), _notes(result)]
-        drawn = [row for row in ROWS if not row.title.startswith("…") and row.operation != "memory"]
+        drawn = [row for row in ROWS if not row.title.startswith("…") and row.operation not in ("memory", "slow")]
         _draw(folder, f"peers-{count}", plot.bars(f"Times the nginx floor, {count:,} cards", _series(result, drawn)))
         parts.append(f"![Ratios to the floor](results/peers-{count}.svg)\n")
     if growth:

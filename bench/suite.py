@@ -15,14 +15,18 @@ from typing import Any, Final
 from bench import machine
 from bench.cards import Contact, contacts
 from bench.errors import Missing, WrongAnswer
-from bench.operations import OPERATIONS, Bench, Effort, Figures
+from bench.operations import OPERATIONS as ALONE
+from bench.operations import Bench, Effort, Figures
 from bench.peers import Peer
 from bench.peers.cyrus import Cyrus
 from bench.peers.ours import Ours
 from bench.peers.radicale import Radicale
 from bench.peers.static import Constant, Floor
 from bench.peers.xandikos import Xandikos
+from bench.slow import beside_slow_readers
 
+OPERATIONS: Final = {**ALONE, "slow": beside_slow_readers}
+"""Every operation by its name, in the order in which they run."""
 RESULTS: Final = Path(__file__).parent / "results"
 PEERS: Final[dict[str, Peer]] = {
     peer.name: peer for peer in (Floor(), Constant(), Ours(), Cyrus(), Xandikos(), Radicale())

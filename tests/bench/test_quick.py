@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from bench import coldstart, report
-from bench.operations import OPERATIONS, Effort
-from bench.suite import Plan, run, save
+from bench.operations import Effort
+from bench.suite import OPERATIONS, Plan, run, save
 
 _PLAN = Plan(200, ["floor", "constant", "ours"], runs=1, effort=Effort(seconds=0.2, writes=10, deltas=2, queries=1))
 
