@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -222,3 +224,14 @@ def test_nothing_is_connected_before_the_first_question(settings: Settings) -> N
     with Client(application).open("/healthz") as answer:
         assert answer.status_code == 200
     assert wsgi(application, "acme~anna", PASSWORD)("PROPFIND", HOME, WHO).status == 503
+
+
+def test_what_only_other_commands_need_is_not_imported(settings: Settings) -> None:
+    """Each of these would be megabytes of every server, and tenths of a second of every start."""
+    code = (
+        "import sys; from carddav_msg.wsgi import create_application; create_application();"
+        "heavy = {'alembic', 'mako', 'rich', 'segno', 'psycopg', 'redis', 'prometheus_client', 'granian'};"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], env=environment(settings), capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("[]\n", "")

@@ -76,6 +76,8 @@ class Workers(Granian):  # type: ignore[misc,valid-type]  # the class is chosen 
 
     def _prepare(self) -> None:
         """Makes the application that all workers forked from now on have in common."""
+        import phonenumbers  # noqa: F401  # the first card that is written would import it, in each worker
+
         from carddav_msg.wsgi import mount
 
         logs.adopt(*_LOGGERS)
