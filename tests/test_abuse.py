@@ -55,6 +55,7 @@ def test_guessers_get_what_is_configured_and_known_devices_never_wait(
     phone = basic("acme~v0", device.issue(services.keyring, users[0].id, users[0].session_epoch, "phone"))
     typed = basic("acme~v0", "right-0")
     limits = {"throttle_user": LIMIT, "throttle_pair": LIMIT, "throttle_address": 10_000, "throttle_size": 1000}
+    limits["throttle_window"] = 86_400  # the limits are those of one window, however long the guessing takes here
     running = server(
         settings, trusted_proxies=("127.0.0.1",), threads=24, argon2_memory=19_456, argon2_time=2, **limits
     )
@@ -86,13 +87,13 @@ def test_guessers_get_what_is_configured_and_known_devices_never_wait(
             attacked = pool.submit(attack)
             served = list(polls(known, phone, done, 100))
             attacked.result()
+        loud = [seconds for _, seconds in served]
+        record_property("quiet p99 ms", round(p99(quiet), 1))
+        record_property("p99 ms under guesses", round(p99(loud), 1))
+        print(f"\nknown device: p99 {p99(quiet):.1f} ms quiet, {p99(loud):.1f} ms under {2 * each * GUESSERS} guesses")
         assert caller_at("192.0.2.8").contacts(typed) == 200, "who signed in from there before is known"
         assert caller_at("198.51.100.1").contacts(typed) == 429, "from elsewhere the right password waits"
         assert {status for status, _ in served} == {207}
         assert ends[401] == VICTIMS * LIMIT
         assert ends[0] + ends[401] + ends[429] == ends.total() == 2 * each * GUESSERS
         assert memory[1] - memory[0] < GROWTH, "what a flood leaves behind has a bound"
-        loud = [seconds for _, seconds in served]
-        record_property("quiet p99 ms", round(p99(quiet), 1))
-        record_property("p99 ms under guesses", round(p99(loud), 1))
-        print(f"\nknown device: p99 {p99(quiet):.1f} ms quiet, {p99(loud):.1f} ms under {2 * each * GUESSERS} guesses")
