@@ -39,6 +39,7 @@ bench: $(VENV)/.test bench/.cache/xandikos ## measure all servers on an idle mac
 	$(BIN)/python -m bench growth
 	$(BIN)/python -m bench accounts
 	$(BIN)/python -m bench coldstart
+	$(BIN)/python -m bench scaling
 	$(BIN)/python -m bench mix
 
 bench-quick: $(VENV)/.run ## a small run of the benchmark that proves its answers

@@ -35,6 +35,11 @@ def main() -> int:
 
             cold = coldstart.QUICK if arguments.quick else coldstart.Choice()
             save("coldstart", coldstart.run(cold, _say), results)
+        elif arguments.what == "scaling":
+            from bench import scaling
+
+            sizes = scaling.QUICK if arguments.quick else scaling.Choice(users=arguments.n or 10_000)
+            save("scaling", scaling.run(sizes, _say), results)
         elif arguments.what == "mix":
             from bench import mix
 
@@ -73,9 +78,9 @@ def _arguments() -> argparse.Namespace:
         "what",
         nargs="?",
         default="peers",
-        choices=["peers", "growth", "accounts", "coldstart", "mix", "report"],
+        choices=["peers", "growth", "accounts", "coldstart", "scaling", "mix", "report"],
         help="peers: all servers at one size; growth: ours at three; accounts: the other faces, imports, a rename; "
-        "coldstart: all phones after a restart; mix: a provider's load; report: write RESULTS.md again from what was "
+        "coldstart: all phones after a restart; scaling: more server processes on one database; mix: a provider's load; report: write RESULTS.md again from what was "
         "measured",
     )
     parser.add_argument("--quick", action="store_true", help="a small run that proves the harness; no report")

@@ -84,6 +84,7 @@ def write(folder: Path) -> None:
     for name, title in (
         ("accounts", "The other faces, imports and a rename"),
         ("coldstart", "A cold start"),
+        ("scaling", "More server processes"),
         ("mix", "The provider mix"),
     ):
         path = folder / f"{name}.json"

@@ -168,6 +168,9 @@ class Transaction(SignInWrites, RenderingWrites, Protocol):
 
     def save_users(self, users: Sequence[User]) -> None: ...
 
+    def grown(self) -> None:
+        """Many users came in this transaction: from now on the database plans for so many. Costs a moment."""
+
     def add_user_alias(self, user: User, cloud_username: str) -> None: ...
 
     def remove_user(self, user: int) -> None: ...

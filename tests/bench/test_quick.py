@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bench import coldstart, report
+from bench import coldstart, report, scaling
+from bench.errors import Missing
 from bench.operations import Effort
 from bench.suite import OPERATIONS, Plan, run, save
+from tests import required
 
 _PLAN = Plan(200, ["floor", "constant", "ours"], runs=1, effort=Effort(seconds=0.2, writes=10, deltas=2, queries=1))
 
@@ -38,6 +40,20 @@ def test_quick_cold_start_has_right_answers(tmp_path: Path) -> None:
     save("coldstart", result, tmp_path / "results")
     report.write(tmp_path / "results")
     assert "## A cold start" in (tmp_path / "RESULTS.md").read_text("utf-8")
+
+
+def test_quick_scaling_has_right_answers(tmp_path: Path) -> None:
+    """Each of several servers on one database answers rightly; the report has a row for each number of them."""
+    try:
+        result = scaling.run(scaling.QUICK, lambda line: None)
+    except Missing as missing:
+        required.missing(str(missing))
+    for rows in result["tables"].values():
+        assert list(rows) == ["1 server process", "2 server processes"]
+        assert all(figures["answers/s"] > 0 for figures in rows.values())
+    save("scaling", result, tmp_path / "results")
+    report.write(tmp_path / "results")
+    assert "## More server processes" in (tmp_path / "RESULTS.md").read_text("utf-8")
 
 
 def test_a_cold_start_lasts_until_the_last_slow_answer() -> None:

@@ -44,10 +44,8 @@ class StagingWrites(Writes):
         return [_staged(row) for row in self.connection.execute(query)]
 
     def staged_conflicts(self, run: str) -> list[tuple[int, str]]:
-        if self._locks_rows:
-            # Rows that have just come have no statistics: PostgreSQL might compare every one with every user.
-            for table in (staging, users):
-                self.connection.exec_driver_sql(f"ANALYZE {table.name}")
+        # Rows that have just come have no statistics: PostgreSQL might compare every one with every user.
+        self._analyse(staging, users)
         first = staging.alias("first")
         problems: list[tuple[int, str]] = []
         for name, shown in (("sip_username_key", "SIP username"), ("external_id", "external_id")):

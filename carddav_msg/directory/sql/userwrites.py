@@ -10,7 +10,16 @@ from sqlalchemy import Row, bindparam, delete, insert, or_, select, tuple_, upda
 
 from carddav_msg.directory.rows import Credentials
 from carddav_msg.directory.sql import codec
-from carddav_msg.directory.sql.schema import books, cleared_nodes, credentials, grants, user_aliases, user_keys, users
+from carddav_msg.directory.sql.schema import (
+    books,
+    cards,
+    cleared_nodes,
+    credentials,
+    grants,
+    user_aliases,
+    user_keys,
+    users,
+)
 from carddav_msg.directory.sql.signinwrites import SignInWrites
 from carddav_msg.domain.identifiers import fold
 from carddav_msg.domain.matchkeys import MatchKey
@@ -36,6 +45,9 @@ class UserWrites(SignInWrites):
             values = [{**codec.user_values(u), "changed": self.now, "row": u.id} for u in changed]
             settable: dict[str, Any] = {name: bindparam(name) for name in values[0] if name != "row"}
             self.connection.execute(update(users).where(users.c.id == bindparam("row")).values(settable), values)
+
+    def grown(self) -> None:
+        self._analyse(users, cards, credentials, user_keys)
 
     def add_user_alias(self, user: User, cloud_username: str) -> None:
         row = {"network": user.network, "alias_key": fold(cloud_username), "user": user.id}

@@ -51,6 +51,13 @@ class Writes:
     def _driver(self) -> Any:
         return self.connection.connection.driver_connection
 
+    def _analyse(self, *tables: Table) -> None:
+        """Has PostgreSQL look at how much there is in tables, also by this transaction, and plan anew. A table that
+        somebody else has looked at for an unfinished transaction is left out: nobody waits for statistics."""
+        if self._locks_rows:
+            names = ", ".join(table.name for table in tables)
+            self.connection.exec_driver_sql(f"ANALYZE (SKIP_LOCKED) {names}")
+
     @contextmanager
     def _translated(self) -> Iterator[None]:
         dbapi = self.connection.dialect.loaded_dbapi
