@@ -80,8 +80,8 @@ def _arguments() -> argparse.Namespace:
         default="peers",
         choices=["peers", "growth", "accounts", "coldstart", "scaling", "mix", "report"],
         help="peers: all servers at one size; growth: ours at three; accounts: the other faces, imports, a rename; "
-        "coldstart: all phones after a restart; scaling: more server processes on one database; mix: a provider's load; report: write RESULTS.md again from what was "
-        "measured",
+        "coldstart: all phones after a restart; scaling: more servers on one database; mix: a provider's load; "
+        "report: write RESULTS.md again from what was measured",
     )
     parser.add_argument("--quick", action="store_true", help="a small run that proves the harness; no report")
     parser.add_argument("--n", type=int, help="cards in the book (10000; growth: 1000, 10000, 100000; quick: 200)")

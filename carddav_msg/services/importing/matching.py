@@ -51,10 +51,12 @@ def names(user: User) -> tuple[str, str]:
 
 def pages(transaction: Transaction, run: Run) -> Iterator[list[StagedRow]]:
     """The staged rows that are not left out, a page at a time."""
-    after = 0
+    after, count = 0, 0
     while rows := transaction.staged(run.name, after, BATCH):
         yield [row for row in rows if row.line not in run.skipped]
-        after = rows[-1].line
+        after, count = rows[-1].line, count + 1
+        if count & (count - 1) == 0:  # at each doubling: plans for an empty table would make each page slower
+            transaction.grown()
 
 
 def meant(transaction: Transaction, run: Run, rows: Sequence[StagedRow]) -> dict[int, User]:

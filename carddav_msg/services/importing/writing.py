@@ -25,9 +25,7 @@ def write(transaction: Transaction, renderer: Renderer, run: Run) -> Counter[str
     counts: Counter[str] = Counter()
     missing = missing_users(transaction, run)
     originals = set_aside(transaction, run)
-    for number, rows in enumerate(pages(transaction, run)):
-        if number & (number - 1) == 0:  # at each doubling: plans for an empty table would make each page slower
-            transaction.grown()
+    for rows in pages(transaction, run):
         for network, some in plans(transaction, run, rows, originals):
             counts.update(map(action_of, some))
             _write_page(transaction, renderer, network, [still_there(plan) for plan in some])
