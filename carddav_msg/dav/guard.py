@@ -134,7 +134,7 @@ class Guard:
         if self._observations is None or (credential and device.is_probe(credential.device)):
             return
         book = request.visitor.book
-        # A multiget loads some cards of a state that the client knows already.
+        # A multiget loads some cards of a state that the client knows already, an expand-property of a book none.
         fetched = (
             book is not None
             and book.kind is BookKind.DIRECTORY
@@ -142,7 +142,7 @@ class Guard:
             and answered is not None
             and answered.status == 207
             and (request.method == "REPORT" or request.header("DEPTH") == "1")
-            and b"addressbook-multiget" not in request.body
+            and not any(name in request.body for name in (b"addressbook-multiget", b"expand-property"))
         )
         self._observations.success(
             request.principal.id,

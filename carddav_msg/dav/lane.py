@@ -8,17 +8,20 @@ what clients expect that omit it.
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
-from carddav_msg.dav import principals, reports, requests
+from carddav_msg.dav import expansion, principals, reports, requests
 from carddav_msg.dav.books import refused_making, refused_update
 from carddav_msg.dav.exchange import Answer, BookRequest, Request, answer
+from carddav_msg.dav.expansion import ExpandProperty
 from carddav_msg.dav.faults import fault, refusal
 from carddav_msg.dav.moves import move_card
 from carddav_msg.dav.preconditions import states_of
 from carddav_msg.dav.propfind import propfind_book, propfind_card
-from carddav_msg.dav.requests import Multiget, PropertyUpdate, Propfind, Query, Selection, SyncCollection, Which
+from carddav_msg.dav.requests import Multiget, PropertyUpdate, Propfind, Query, SyncCollection
 from carddav_msg.dav.resources import delete_book, delete_card, get_book, get_card, put_card
+from carddav_msg.dav.selection import Selection, Which
 from carddav_msg.domain.access import PERSONAL_SLUG, Book, Privilege, privileges
 from carddav_msg.domain.synctoken import SyncToken
 from carddav_msg.errors import CarddavMsgError, InvalidSyncToken, InvalidValue, NotFound
@@ -77,7 +80,11 @@ class Lane:
             )
         if not isinstance(body, Propfind):
             raise InvalidValue("body", "The body of a PROPFIND is a propfind element.")
-        level, members, selection = len(request.path.segments), depth == "1", body.selection
+        return self._properties(request, body.selection, members=depth == "1")
+
+    def _properties(self, request: Request, selection: Selection, *, members: bool) -> Answer:
+        """The resource and, with `members` (Depth 1), what is in it."""
+        level = len(request.path.segments)
         if level == _ROOT:
             return principals.propfind_root(request, selection, members=members)
         if level < _BOOK:
@@ -102,11 +109,18 @@ class Lane:
             return reports.multiget(self._addressbooks, self._asked(request), body)
         if isinstance(body, Query) and level >= _BOOK:
             return reports.query(self._addressbooks, self._asked(request), body, depth)
+        if isinstance(body, ExpandProperty):
+            if depth == "infinity":
+                raise InvalidValue("Depth", "Ask with Depth: 0 or 1.")
+            return self._properties(request, self._expanded(request, body), members=depth == "1")
         if level >= _BOOK:
             self._book(request)  # a report on what is not there is 404, whichever it is
         return refusal(
             403, "This resource has no such report.", condition="<supported-report/>", reason="supported-report"
         )
+
+    def _expanded(self, request: Request, asked: ExpandProperty) -> Selection:
+        return expansion.selection_of(asked, partial(principals.described_at, request))
 
     def _proppatch(self, request: Request) -> Answer | None:
         level, body = len(request.path.segments), requests.parse(request.body)

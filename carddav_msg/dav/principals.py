@@ -21,7 +21,8 @@ from carddav_msg.dav.properties import (
     privilege_set,
     report_set,
 )
-from carddav_msg.dav.requests import PropertyUpdate, Selection
+from carddav_msg.dav.requests import PropertyUpdate
+from carddav_msg.dav.selection import Selection
 from carddav_msg.services.addressbooks import AddressBooks
 
 WELCOME: Final = b"This is a CardDAV server. Enter the address of this page in your address book program.\n"
@@ -43,6 +44,12 @@ def propfind_home(addressbooks: AddressBooks, request: Request, selection: Selec
         asked = [BookRequest(request, book, addressbooks.max_card_size) for book in books]
         responses += [book_response(book, selection) for book in asked]
     return _multistatus(responses)
+
+
+def described_at(request: Request, href: str, selection: Selection) -> str:
+    """The propstats of the root or, at any other href that a property has, of the home."""
+    writers = _ROOT if href == request.root_href else _HOME
+    return described(writers, request, selection, minimal=request.minimal)
 
 
 def proppatch_above_books(request: Request, update: PropertyUpdate) -> Answer:
@@ -69,7 +76,7 @@ _ROOT: Final[Writers[Request]] = {
     "{DAV:}principal-collection-set": SHARED["{DAV:}principal-collection-set"],
     RESOURCETYPE: lambda r: "<resourcetype><collection/></resourcetype>",
     "{DAV:}current-user-privilege-set": lambda r: privilege_set("read"),
-    "{DAV:}supported-report-set": lambda r: report_set(),
+    "{DAV:}supported-report-set": lambda r: report_set("expand-property"),
 }
 
 _HOME: Final[Writers[Request]] = {
@@ -81,7 +88,7 @@ _HOME: Final[Writers[Request]] = {
     "{DAV:}group-membership": lambda r: "<group-membership/>",
     # DAVx5 offers to make address books where it may bind.
     "{DAV:}current-user-privilege-set": lambda r: privilege_set("read", "bind", "unbind"),
-    "{DAV:}supported-report-set": lambda r: report_set(),
+    "{DAV:}supported-report-set": lambda r: report_set("expand-property"),
     f"{{{CARDDAV_NS}}}addressbook-home-set": lambda r: (
         f"<CR:addressbook-home-set><href>{r.home_href}</href></CR:addressbook-home-set>"
     ),

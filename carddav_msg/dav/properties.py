@@ -20,7 +20,7 @@ from carddav_msg.dav.multistatus import (
     response,
     text,
 )
-from carddav_msg.dav.requests import Selection, Which
+from carddav_msg.dav.selection import Selection, Which
 from carddav_msg.domain.access import Privilege, privileges
 from carddav_msg.domain.search import Collation
 from carddav_msg.domain.synctoken import SyncToken, ctag
@@ -53,7 +53,8 @@ def described(writers: Writers[S], subject: S, selection: Selection, *, minimal:
         write = writers.get(name)
         written = write(subject) if write else ""
         if written:
-            found.append(written)
+            rewrite = selection.rewritten.get(name)
+            found.append(rewrite(written) if rewrite else written)
         elif name in selection.names:
             missing.append(name)
     return propstats("".join(found), () if minimal else missing)
@@ -157,7 +158,7 @@ _BOOK: Final[Writers[BookRequest]] = {
     f"{{{CALENDARSERVER_NS}}}getctag": lambda s: f"<CS:getctag>{_ctag(s)}</CS:getctag>",
     "{DAV:}sync-token": lambda s: f"<sync-token>{SyncToken(s.book.id, s.book.epoch, s.book.seq)}</sync-token>",
     "{DAV:}current-user-privilege-set": lambda s: _privilege_set(s, members=True),
-    "{DAV:}supported-report-set": lambda s: report_set("sync-collection", *_QUERIES),
+    "{DAV:}supported-report-set": lambda s: report_set("sync-collection", *_QUERIES, "expand-property"),
     f"{{{CARDDAV_NS}}}addressbook-description": lambda s: _optional("CR:addressbook-description", s.book.description),
     f"{{{CARDDAV_NS}}}supported-address-data": lambda s: (
         f"<CR:supported-address-data>{_VERSIONS}</CR:supported-address-data>"
@@ -171,7 +172,7 @@ _CARD: Final[Writers[BookRequest]] = {
     RESOURCETYPE: lambda s: "<resourcetype/>",
     GETCONTENTTYPE: lambda s: f"<getcontenttype>{VCARD}</getcontenttype>",
     "{DAV:}current-user-privilege-set": lambda s: _privilege_set(s, members=False),
-    "{DAV:}supported-report-set": lambda s: report_set(*_QUERIES),
+    "{DAV:}supported-report-set": lambda s: report_set(*_QUERIES, "expand-property"),
     GETETAG: _constant(f"<getetag>{ETAG}</getetag>"),
     GETCONTENTLENGTH: _constant(f"<getcontentlength>{SIZE}</getcontentlength>"),
     GETLASTMODIFIED: _constant(f"<getlastmodified>{MODIFIED}</getlastmodified>"),

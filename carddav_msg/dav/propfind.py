@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from carddav_msg.dav.exchange import XML, Answer, BookRequest, answer, streamed
 from carddav_msg.dav.multistatus import CLOSE, OPEN
 from carddav_msg.dav.properties import book_response, card_text
-from carddav_msg.dav.requests import Selection
+from carddav_msg.dav.selection import Selection
 from carddav_msg.errors import NotFound
 from carddav_msg.services.addressbooks import AddressBooks
 

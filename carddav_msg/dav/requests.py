@@ -6,38 +6,21 @@ What phones send is small and the same each time: parsed bodies are remembered.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum, auto
 from functools import lru_cache
 from typing import Final
 
 from lxml import etree
 
-from carddav_msg.dav import addressdata, filters
-from carddav_msg.dav.addressdata import ADDRESS_DATA, WHOLE, AddressData
+from carddav_msg.dav import expansion, filters
+from carddav_msg.dav.expansion import EXPAND_PROPERTY, ExpandProperty
 from carddav_msg.dav.multistatus import CARDDAV_NS
+from carddav_msg.dav.selection import Selection, selection_in
 from carddav_msg.domain.search import Filter
 from carddav_msg.errors import InvalidValue, TooManyMatches
 
 _MULTIGET: Final = f"{{{CARDDAV_NS}}}addressbook-multiget"
 _QUERY: Final = f"{{{CARDDAV_NS}}}addressbook-query"
 _REMEMBERED: Final = 2048
-
-
-class Which(Enum):
-    """Of which properties a request speaks: those it names, all that a client may want, or the names of those."""
-
-    NAMED = auto()
-    ALL = auto()
-    NAMES = auto()
-
-
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """The properties asked for. `names` are in Clark notation, each once; with ALL they are wanted too (`include`)."""
-
-    names: tuple[str, ...] = ()
-    which: Which = Which.NAMED
-    data: AddressData = WHOLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +78,7 @@ class Other:
     name: str = ""
 
 
-Body = Propfind | SyncCollection | Multiget | Query | PropertyUpdate | MakeCollection | Other
+Body = Propfind | SyncCollection | Multiget | Query | ExpandProperty | PropertyUpdate | MakeCollection | Other
 
 
 def parse(body: bytes) -> Body:
@@ -112,14 +95,16 @@ def _parse(body: bytes) -> Body:
         return Other()
     root = _root(body)
     if root.tag == "{DAV:}propfind":
-        return Propfind(_selection(root, required=True))
+        return Propfind(selection_in(root, required=True))
     if root.tag == "{DAV:}sync-collection":
         return _sync_collection(root)
     if root.tag == _MULTIGET:
         hrefs = tuple((href.text or "").strip() for href in root.findall("{DAV:}href"))
-        return Multiget(hrefs, _selection(root))
+        return Multiget(hrefs, selection_in(root))
     if root.tag == _QUERY:
         return _query(root)
+    if root.tag == EXPAND_PROPERTY:
+        return expansion.parse(root)
     if root.tag == "{DAV:}propertyupdate":
         return PropertyUpdate(tuple(str(prop.tag) for prop in root.findall("*/{DAV:}prop/*")))
     if root.tag == "{DAV:}mkcol":
@@ -162,7 +147,7 @@ def _sync_collection(root: etree._Element) -> Body:
     limit = _limit(root.find("{DAV:}limit"), "{DAV:}nresults")
     if limit == 0:
         raise TooManyMatches("An answer without a change could never be finished: ask for one change at least.")
-    return SyncCollection((token.text or "").strip(), _selection(root), limit)
+    return SyncCollection((token.text or "").strip(), selection_in(root), limit)
 
 
 def _query(root: etree._Element) -> Body:
@@ -170,7 +155,7 @@ def _query(root: etree._Element) -> Body:
     if len(found) != 1:
         raise InvalidValue("body", "An addressbook-query report has one filter, which may be empty.")
     limit = _limit(root.find(f"{{{CARDDAV_NS}}}limit"), f"{{{CARDDAV_NS}}}nresults")
-    return Query(filters.parse(found[0]), _selection(root), limit)
+    return Query(filters.parse(found[0]), selection_in(root), limit)
 
 
 def _limit(element: etree._Element | None, nresults: str) -> int | None:
@@ -180,20 +165,3 @@ def _limit(element: etree._Element | None, nresults: str) -> int | None:
     if not (text.isascii() and text.isdigit() and len(text) < 19):
         raise InvalidValue("body", "A limit has nresults, a number.")
     return int(text)
-
-
-def _selection(root: etree._Element, *, required: bool = False) -> Selection:
-    """The properties of a request. Of a report that names none only the cards are wanted."""
-    if root.find("{DAV:}propname") is not None:
-        return Selection((), Which.NAMES)
-    every = root.find("{DAV:}allprop") is not None
-    asked = root.find("{DAV:}include" if every else "{DAV:}prop")
-    if asked is None and required and not every:
-        raise InvalidValue("body", "A propfind has one of prop, allprop and propname.")
-    names: dict[str, None] = {}
-    data = WHOLE
-    for prop in () if asked is None else asked:
-        if prop.tag == ADDRESS_DATA:
-            data = addressdata.parse(prop)
-        names[str(prop.tag)] = None
-    return Selection(tuple(names), Which.ALL if every else Which.NAMED, data)

@@ -45,7 +45,7 @@ class Reply:
     def members(self) -> dict[str, Member]:
         """Decoded href → what a multistatus says of it."""
         assert self.status == 207, (self.status, self.body)
-        return {member.href: member for member in map(_member, self.xml.findall(D + "response"))}
+        return {member.href: member for member in map(member_of, self.xml.findall(D + "response"))}
 
 
 @dataclass
@@ -62,7 +62,8 @@ class Member:
         return self.found[name].text or ""
 
 
-def _member(response: ElementTree.Element) -> Member:
+def member_of(response: ElementTree.Element) -> Member:
+    """What a response says, also one inside of a property."""
     found: dict[str, ElementTree.Element] = {}
     missing: set[str] = set()
     for propstat in response.findall(D + "propstat"):

@@ -178,7 +178,11 @@ _REFUSED: dict[str, tuple[int, str, Ask]] = {
     "move of a book": (403, "", lambda h: h.anna("MOVE", h.personal, destination=h.home + "other/")),
     "report without a body": (400, "", lambda h: h.anna("REPORT", h.personal)),
     "report on no book": (404, "", lambda h: h.anna("REPORT", h.home + "none/", _report("expand-property"))),
-    "expand-property": (403, D + "supported-report", lambda h: h.anna("REPORT", h.home, _report("expand-property"))),
+    "acl-principal-prop-set": (
+        403,
+        D + "supported-report",
+        lambda h: h.anna("REPORT", h.home, _report("acl-principal-prop-set")),
+    ),
     "principal-property-search": (
         403,
         D + "supported-report",

@@ -51,7 +51,12 @@ def test_a_book_shows_what_clients_ask_for(house: House) -> None:
         "i;octet",
     ]
     reports = {e.tag for e in book.found[D + "supported-report-set"].findall(f"*/{D}report/*")}
-    assert reports == {D + "sync-collection", CR + "addressbook-multiget", CR + "addressbook-query"}
+    assert reports == {
+        D + "sync-collection",
+        CR + "addressbook-multiget",
+        CR + "addressbook-query",
+        D + "expand-property",
+    }
 
 
 @pytest.mark.parametrize(
@@ -243,7 +248,8 @@ def test_the_home_is_the_principal(house: House) -> None:
     assert home.text(D + "displayname") == "acme~anna"
     for name in (D + "principal-URL", D + "owner", CR + "addressbook-home-set", D + "current-user-principal"):
         assert home.found[name].findtext(D + "href") == house.home
-    assert len(home.found[D + "supported-report-set"]) == 0
+    reports = {e.tag for e in home.found[D + "supported-report-set"].findall(f"*/{D}report/*")}
+    assert reports == {D + "expand-property"}
     privileges = {e.tag for e in home.found[D + "current-user-privilege-set"].findall(f"{D}privilege/*")}
     assert privileges == {D + "read", D + "bind", D + "unbind"}
 
