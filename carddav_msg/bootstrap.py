@@ -147,7 +147,7 @@ def open_directory(settings: Settings) -> Directory:
     retention = Retention(
         settings.tombstone_days, settings.history_days, settings.audit_days, settings.observation_days
     )
-    return SqlDirectory(settings.database_url, retention, make_renderer(settings).rendering)
+    return SqlDirectory(settings.database_url, retention, make_renderer(settings).rendering, settings.threads)
 
 
 def make_renderer(settings: Settings) -> Renderer:

@@ -11,11 +11,15 @@ from typing import Any
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError, IntegrityError, NoSuchModuleError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from carddav_msg.errors import AlreadyExists, ConfigurationError, Unavailable
 
 BUSY_SECONDS = 10
 CONNECT_SECONDS = 5
+WRITERS = 8
+BESIDE = 4
+"""Connections beyond those of the threads that answer requests."""
 _RETRYABLE = ("40001", "40P01")  # serialization_failure, deadlock_detected
 
 
@@ -51,14 +55,18 @@ def is_new(text: str) -> bool:
     return not path.exists() or path.stat().st_size == 0
 
 
-def open_engines(text: str) -> tuple[Engine, Engine]:
-    """(reads, writes): nothing is connected yet, so both survive a fork."""
+def open_engines(text: str, threads: int = 1) -> tuple[Engine, Engine]:
+    """(reads, writes): nothing is connected yet, so both survive a fork.
+
+    For reads there is a connection for each of `threads`, and a few for what is done beside requests. Writers mostly wait
+    for each other in the database; here they wait for one of a few connections.
+    """
     url = database_url(text)
     try:
         if url.get_backend_name() == "sqlite":
             Path(str(url.database)).parent.mkdir(parents=True, exist_ok=True)
             # Reads are in autocommit: there is nothing to roll back when a connection goes back to its pool.
-            reads, writes = _create(url, pool_reset_on_return=None), _create(url)
+            reads, writes = _create(url, threads, pool_reset_on_return=None), _create(url, min(threads, WRITERS))
             for engine in (reads, writes):
                 event.listen(engine, "connect", _configure_sqlite)
             event.listen(writes, "begin", _begin_immediate)
@@ -66,17 +74,19 @@ def open_engines(text: str) -> tuple[Engine, Engine]:
         # A phone gets its 503 soon; the driver alone would wait for more than two minutes.
         wait = {"connect_timeout": CONNECT_SECONDS}
         lock = {"options": f"-c lock_timeout={BUSY_SECONDS * 1000}"}
-        reads = _create(url, isolation_level="AUTOCOMMIT", pool_reset_on_return=None, connect_args=wait)
-        return reads, _create(url, connect_args=wait | lock)
+        reads = _create(url, threads, isolation_level="AUTOCOMMIT", pool_reset_on_return=None, connect_args=wait)
+        return reads, _create(url, min(threads, WRITERS), connect_args=wait | lock)
     except (ImportError, NoSuchModuleError):
         raise ConfigurationError(
             ["database_url: the PostgreSQL driver is not installed; install carddav-msg[postgresql]."]
         ) from None
 
 
-def _create(url: URL, **options: Any) -> Engine:
+def _create(url: URL, size: int, **options: Any) -> Engine:
     # hide_parameters: values of a failed statement (names, hashes) belong in no log.
-    return create_engine(url, pool_size=16, max_overflow=16, hide_parameters=True, **options)
+    return create_engine(
+        url, pool_size=size, max_overflow=BESIDE, pool_timeout=BUSY_SECONDS, hide_parameters=True, **options
+    )
 
 
 def _configure_sqlite(connection: sqlite3.Connection, _record: object) -> None:
@@ -99,6 +109,8 @@ def translated() -> Iterator[None]:
         yield
     except IntegrityError as error:
         raise taken(error) from error
+    except PoolTimeout:
+        raise Unavailable("Too many changes wait for the database.") from None
     except OperationalError as error:
         raise unavailable(error.orig) from error
     except DatabaseError as error:

@@ -65,8 +65,8 @@ _LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 class SqlDirectory(SqlSignInReads, SqlHotReads):
     """The directory on a SQL database. Opening connects to nothing; threads share one object, processes don't."""
 
-    def __init__(self, url: str, retention: Retention, rendering: Rendering) -> None:
-        self._reads, self._writes = open_engines(url)
+    def __init__(self, url: str, retention: Retention, rendering: Rendering, threads: int) -> None:
+        self._reads, self._writes = open_engines(url, threads)
         self._actor = SERVER
         self._retention = retention
         self._rendering = rendering
