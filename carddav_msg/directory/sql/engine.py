@@ -58,8 +58,8 @@ def is_new(text: str) -> bool:
 def open_engines(text: str, threads: int = 1) -> tuple[Engine, Engine]:
     """(reads, writes): nothing is connected yet, so both survive a fork.
 
-    For reads there is a connection for each of `threads`, and a few for what is done beside requests. Writers mostly wait
-    for each other in the database; here they wait for one of a few connections.
+    For reads there is a connection for each of `threads`, and a few for what is done beside requests. Writers mostly
+    wait for each other in the database; here they wait for one of a few connections.
     """
     url = database_url(text)
     try:

@@ -6,6 +6,7 @@ import re
 from base64 import b64encode
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import lru_cache
 from urllib.parse import quote
 
 from carddav_msg.domain.contact import Contact, MessagingIdentity
@@ -79,8 +80,13 @@ def redated(text: str, rev: int) -> str:
 def _ending(identity: MessagingIdentity | None, names: IdentityNames | None, rev: int) -> str:
     """What comes last in each card."""
     lines = ["", *identity_lines(identity, names)] if identity and names else [""]
-    moment = datetime.fromtimestamp(rev // 1_000_000, UTC)
-    return "\r\n".join([*lines, f"REV:{moment:%Y-%m-%dT%H:%M:%SZ}", "END:VCARD\r\n"])
+    return "\r\n".join([*lines, _revision(rev // 1_000_000), "END:VCARD\r\n"])
+
+
+@lru_cache(maxsize=64)
+def _revision(seconds: int) -> str:
+    """The line of a moment; cards that are rendered in a row mostly have the same."""
+    return f"REV:{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _person(profile: Profile) -> Iterator[str]:
