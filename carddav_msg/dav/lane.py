@@ -11,13 +11,14 @@ from dataclasses import replace
 from functools import partial
 from typing import Final
 
-from carddav_msg.dav import expansion, principals, reports, requests
+from carddav_msg.dav import expansion, principals, principalsearch, reports, requests
 from carddav_msg.dav.books import refused_making, refused_update
 from carddav_msg.dav.exchange import Answer, BookRequest, Request, answer
 from carddav_msg.dav.expansion import ExpandProperty
 from carddav_msg.dav.faults import fault, refusal
 from carddav_msg.dav.moves import move_card
 from carddav_msg.dav.preconditions import states_of
+from carddav_msg.dav.principalsearch import PrincipalSearch, SearchProperties
 from carddav_msg.dav.propfind import propfind_book, propfind_card
 from carddav_msg.dav.requests import Multiget, PropertyUpdate, Propfind, Query, SyncCollection
 from carddav_msg.dav.resources import delete_book, delete_card, get_book, get_card, put_card
@@ -113,6 +114,12 @@ class Lane:
             if depth == "infinity":
                 raise InvalidValue("Depth", "Ask with Depth: 0 or 1.")
             return self._properties(request, self._expanded(request, body), members=depth == "1")
+        if isinstance(body, PrincipalSearch | SearchProperties) and level == _ROOT:
+            if depth != "0":
+                raise InvalidValue("Depth", "Principals are searched with Depth: 0.")
+            if isinstance(body, SearchProperties):
+                return principalsearch.search_properties()
+            return principalsearch.search(self._addressbooks, request, body)
         if level >= _BOOK:
             self._book(request)  # a report on what is not there is 404, whichever it is
         return refusal(

@@ -92,6 +92,11 @@ def insufficient(href: str) -> str:
     )
 
 
+def document(name: str, inside: str) -> bytes:
+    """A whole document that is no multistatus: an element of WebDAV with its content."""
+    return f"{_XML}<{name} {_NAMESPACES}>{inside}</{name}>".encode()
+
+
 def sync_token(token: str) -> str:
     return f"<sync-token>{token}</sync-token>"
 

@@ -71,12 +71,13 @@ def _multistatus(responses: list[str]) -> Answer:
     return answer(207, f"{OPEN}{''.join(responses)}{CLOSE}".encode(), ("Content-Type", XML))
 
 
+_SEARCHES: Final = ("principal-property-search", "principal-search-property-set")
 _ROOT: Final[Writers[Request]] = {
     "{DAV:}current-user-principal": SHARED["{DAV:}current-user-principal"],
     "{DAV:}principal-collection-set": SHARED["{DAV:}principal-collection-set"],
     RESOURCETYPE: lambda r: "<resourcetype><collection/></resourcetype>",
     "{DAV:}current-user-privilege-set": lambda r: privilege_set("read"),
-    "{DAV:}supported-report-set": lambda r: report_set("expand-property"),
+    "{DAV:}supported-report-set": lambda r: report_set(*_SEARCHES, "expand-property"),
 }
 
 _HOME: Final[Writers[Request]] = {

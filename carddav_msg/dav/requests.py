@@ -11,9 +11,10 @@ from typing import Final
 
 from lxml import etree
 
-from carddav_msg.dav import expansion, filters
+from carddav_msg.dav import expansion, filters, principalsearch
 from carddav_msg.dav.expansion import EXPAND_PROPERTY, ExpandProperty
 from carddav_msg.dav.multistatus import CARDDAV_NS
+from carddav_msg.dav.principalsearch import PROPERTY_SEARCH, SEARCH_PROPERTIES, PrincipalSearch, SearchProperties
 from carddav_msg.dav.selection import Selection, selection_in
 from carddav_msg.domain.search import Filter
 from carddav_msg.errors import InvalidValue, TooManyMatches
@@ -78,7 +79,8 @@ class Other:
     name: str = ""
 
 
-Body = Propfind | SyncCollection | Multiget | Query | ExpandProperty | PropertyUpdate | MakeCollection | Other
+Report = SyncCollection | Multiget | Query | ExpandProperty | PrincipalSearch | SearchProperties
+Body = Propfind | Report | PropertyUpdate | MakeCollection | Other
 
 
 def parse(body: bytes) -> Body:
@@ -105,6 +107,10 @@ def _parse(body: bytes) -> Body:
         return _query(root)
     if root.tag == EXPAND_PROPERTY:
         return expansion.parse(root)
+    if root.tag == PROPERTY_SEARCH:
+        return principalsearch.parse(root)
+    if root.tag == SEARCH_PROPERTIES:
+        return SearchProperties()
     if root.tag == "{DAV:}propertyupdate":
         return PropertyUpdate(tuple(str(prop.tag) for prop in root.findall("*/{DAV:}prop/*")))
     if root.tag == "{DAV:}mkcol":

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
+from typing import NamedTuple
 
 from carddav_msg.directory.port import Directory, Transaction
 from carddav_msg.directory.rows import CardRow, Entry
@@ -23,7 +24,7 @@ from carddav_msg.domain.access import (
     privileges,
 )
 from carddav_msg.domain.audit import Actor, AuditEntry
-from carddav_msg.domain.identifiers import fold, split_login
+from carddav_msg.domain.identifiers import fold, login_of, split_login
 from carddav_msg.domain.preconditions import Preconditions
 from carddav_msg.domain.search import Filter, matches, preselect
 from carddav_msg.domain.synctoken import SyncToken
@@ -61,6 +62,13 @@ class Delta:
     def entries(self) -> Iterator[Entry]:
         """The entries one by one."""
         return chain.from_iterable(self.pages)
+
+
+class Colleague(NamedTuple):
+    """A user as another one may know the user: the canonical login and the name in the directory."""
+
+    login: str
+    display_name: str
 
 
 class AddressBooks:
@@ -192,6 +200,19 @@ class AddressBooks:
 
             candidates = self._texts(book, page)
         return (card for card in candidates if not filter.prop_filters or matches(filter, scan(card.text)))
+
+    def colleagues(self, principal: Principal, wanted: Filter) -> Iterator[Colleague]:
+        """The users of the principal's network whose cards in the principal's view match, without those who show no
+        messaging identity: their logins are not for others to see.
+        """
+        for book in self._directory.home(principal.id):
+            if book.kind is BookKind.DIRECTORY and book.network == principal.network:
+                for card in self.search(principal, book, wanted):
+                    lines = scan(card.text)
+                    if identity := self._renderer.identity_in(lines):
+                        name = next((line.text for line in lines if line.name == "FN"), "")
+                        login = login_of(principal.login.partition("~")[0], identity.cloud_username)
+                        yield Colleague(login, name)
 
     def _texts(self, book: Book, read: Callable[[int, int, int], list[tuple[int, CardRow]]]) -> Iterator[CardRow]:
         sent = _Sent(book)

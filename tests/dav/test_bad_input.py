@@ -184,8 +184,8 @@ _REFUSED: dict[str, tuple[int, str, Ask]] = {
         lambda h: h.anna("REPORT", h.home, _report("acl-principal-prop-set")),
     ),
     "principal-property-search": (
-        403,
-        D + "supported-report",
+        400,
+        "",
         lambda h: h.anna("REPORT", "/dav/", _report("principal-property-search")),
     ),
     "principal-match": (

@@ -10,7 +10,7 @@ import pytest
 from carddav_msg.dav.lane import ALLOW
 from tests.dav.clients import CR, D, Dav, Reply, vcard
 from tests.isolation.house import EVERYBODY, NETWORKS, NOWHERE, House, Somebody, mark
-from tests.isolation.tree import crawl, multiget, requests
+from tests.isolation.tree import crawl, multiget, requests, searched
 from tests.profiles import SOAK
 
 
@@ -29,6 +29,16 @@ def test_the_tree_of_each_principal_has_only_ones_own(house: House) -> None:
         assert {
             href for href in tree if href != "/dav/" and not unquote(href).startswith(f"/dav/{who.login}/")
         } == set()
+
+
+def test_each_principal_finds_only_who_is_in_its_view(house: House) -> None:
+    """A search for everybody gives those whom the directory shows, and nobody of another network."""
+    for who in EVERYBODY:
+        said = searched(house.client(who))
+        seen = {name for name in ("anna", "bert", "boss") if mark(who.network, name) in said}
+        assert seen == ({"anna", "bert"} if who.name == "bert" else {"anna", "bert", "boss"})
+        assert who.may_see(said) == set()
+        assert said.count("<href>/dav/") == said.count(f"<href>/dav/{who.network}~") == len(seen)
 
 
 def _nobodys(href: str, who: Somebody) -> list[str]:

@@ -12,6 +12,13 @@ _QUERY = (
     '<CR:addressbook-query xmlns="DAV:" xmlns:CR="urn:ietf:params:xml:ns:carddav">'
     "<prop><getetag/><CR:address-data/></prop><CR:filter/></CR:addressbook-query>"
 )
+_EXPAND = (
+    '<expand-property xmlns="DAV:"><property name="owner"><property name="displayname"/></property></expand-property>'
+)
+_SEARCH = (
+    '<principal-property-search xmlns="DAV:"><property-search><prop><displayname/></prop><match/></property-search>'
+    "<prop><displayname/></prop></principal-property-search>"
+)
 _PATCH = '<propertyupdate xmlns="DAV:"><set><prop><displayname>taken over</displayname></prop></set></propertyupdate>'
 
 
@@ -28,7 +35,7 @@ def requests(href: str, own: str) -> Iterator[tuple[str, str, str, dict[str, str
     """(method, path, body, headers): everything that the server lets be asked of an address, and `own` as its goal."""
     yield "PROPFIND", href, _PROPFIND, {"depth": "0"}
     yield "PROPFIND", href, _PROPFIND, {"depth": "1"}
-    for body in (_SYNC, _QUERY, multiget(href), "<x/>"):
+    for body in (_SYNC, _QUERY, multiget(href), _EXPAND, _SEARCH, "<x/>"):
         yield "REPORT", href, body, {"depth": "1"}
     yield "REPORT", own, multiget(href), {"depth": "1"}
     yield "PROPPATCH", href, _PATCH, {}
@@ -38,6 +45,13 @@ def requests(href: str, own: str) -> Iterator[tuple[str, str, str, dict[str, str
     yield "PUT", href, vcard("Intruder", uid="intruder"), {"content_type": "text/vcard", "if_none_match": "*"}
     for method in ("GET", "HEAD", "OPTIONS", "MKCOL", "DELETE", "COPY", "LOCK"):
         yield method, href, "", {}
+
+
+def searched(client: Dav) -> str:
+    """The answer to a search for all principals."""
+    reply = client("REPORT", "/dav/", _SEARCH)
+    assert reply.status == 207
+    return reply.body.decode()
 
 
 def crawl(client: Dav) -> dict[str, str]:
