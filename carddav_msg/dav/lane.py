@@ -145,7 +145,7 @@ class Lane:
     def _above_cards(self, request: Request) -> Answer | None:
         """Methods without an XML answer on the root, a home or a book."""
         method, level = request.method, len(request.path.segments)
-        if method == "PUT" or (method == "MKCOL" and (level < _BOOK or request.visitor.book)):
+        if method == "PUT" or (method == "MKCOL" and (level < _BOOK or self._is_there(request))):
             return refusal(405, "Cards are stored in address books, and address books in a home.", ALLOW, reason="path")
         if method == "MKCOL":
             return refused_making(request)
@@ -193,6 +193,11 @@ class Lane:
             return
         card = self._addressbooks.card(request.principal, book, request.path.card) if request.path.card else None
         states_of(request).check(card.etag if card else None, SyncToken(book.id, book.epoch, book.seq))
+
+    def _is_there(self, request: Request) -> bool:
+        """Whether there is a book that the principal may know of."""
+        book = request.visitor.book
+        return book is not None and bool(privileges(request.principal, book) & Privilege.READ)
 
     def _asked(self, request: Request) -> BookRequest:
         return BookRequest(request, self._book(request), self._addressbooks.max_card_size)

@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Engine
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from carddav_msg.directory.rows import CardRow, Door, Entry, Named
 from carddav_msg.directory.signin import AccountRow
@@ -62,7 +63,7 @@ class SqlHotReads:
         for attempt in (1, 2):
             try:
                 connection = self._borrowed.take()
-            except (dbapi.Error, TimeoutError) as error:  # type: ignore[union-attr]  # an engine always has its driver
+            except (dbapi.Error, PoolTimeout) as error:  # type: ignore[union-attr]  # an engine always has its driver
                 log.warning("The database can't be reached: %s", error)
                 raise Unavailable(f"The database can't be reached ({type(error).__name__}).") from None
             try:
