@@ -25,10 +25,10 @@ from carddav_msg.dav.resources import delete_book, delete_card, get_book, get_ca
 from carddav_msg.dav.selection import Selection, Which
 from carddav_msg.domain.access import PERSONAL_SLUG, Book, Privilege, privileges
 from carddav_msg.domain.synctoken import SyncToken
-from carddav_msg.errors import CarddavMsgError, InvalidSyncToken, InvalidValue, NotFound
+from carddav_msg.errors import CarddavMsgError, Forbidden, InvalidSyncToken, InvalidValue, NotFound
 from carddav_msg.services.addressbooks import AddressBooks
 
-ALLOW: Final = ("Allow", "DELETE, GET, HEAD, MKCOL, MOVE, OPTIONS, PROPFIND, PROPPATCH, PUT, REPORT")
+ALLOW: Final = ("Allow", "ACL, DELETE, GET, HEAD, MKCOL, MOVE, OPTIONS, PROPFIND, PROPPATCH, PUT, REPORT")
 _METHODS: Final = frozenset(ALLOW[1].split(", "))
 _UNCONDITIONAL: Final = frozenset({"MKCOL", "PROPFIND", "PROPPATCH", "REPORT"})
 """Methods that test no preconditions themselves."""
@@ -70,6 +70,8 @@ class Lane:
             return _acknowledged(request, self._report(request))
         if method == "PROPPATCH":
             return self._proppatch(request)
+        if method == "ACL":
+            return self._refuse_rights(request)
         return self._card(request) if level == _CARD else self._above_cards(request)
 
     def _propfind(self, request: Request) -> Answer:
@@ -142,6 +144,11 @@ class Lane:
             self._book(request)
         return given
 
+    def _refuse_rights(self, request: Request) -> Answer:
+        if len(request.path.segments) >= _BOOK:
+            self._properties(request, Selection(), members=False)  # what is not there is 404
+        raise Forbidden("write-acl", "Rights are not given by clients: ask the administrator.")
+
     def _above_cards(self, request: Request) -> Answer | None:
         """Methods without an XML answer on the root, a home or a book."""
         method, level = request.method, len(request.path.segments)
@@ -210,13 +217,6 @@ class Lane:
         if book is None or not privileges(request.principal, book) & Privilege.READ:
             raise NotFound("There is no such address book.")
         return book
-
-
-def _depth(request: Request) -> str:
-    depth = (request.header("DEPTH") or "0").strip().lower()
-    if depth not in ("0", "1", "infinity"):
-        raise InvalidValue("Depth", "The header Depth is 0, 1 or infinity.")
-    return depth
 
 
 def _acknowledged(request: Request, given: Answer) -> Answer:

@@ -9,16 +9,17 @@ from __future__ import annotations
 
 from typing import Final
 
+from carddav_msg.dav import acl
 from carddav_msg.dav.exchange import XML, Answer, BookRequest, Request, answer
 from carddav_msg.dav.multistatus import CARDDAV_NS, CLOSE, OPEN, PROTECTED, response, text, unchanged
 from carddav_msg.dav.properties import (
     DISPLAYNAME,
     RESOURCETYPE,
+    RIGHTS,
     SHARED,
     Writers,
     book_response,
     described,
-    privilege_set,
     report_set,
 )
 from carddav_msg.dav.requests import PropertyUpdate
@@ -76,7 +77,9 @@ _ROOT: Final[Writers[Request]] = {
     "{DAV:}current-user-principal": SHARED["{DAV:}current-user-principal"],
     "{DAV:}principal-collection-set": SHARED["{DAV:}principal-collection-set"],
     RESOURCETYPE: lambda r: "<resourcetype><collection/></resourcetype>",
-    "{DAV:}current-user-privilege-set": lambda r: privilege_set("read"),
+    "{DAV:}current-user-privilege-set": lambda r: acl.privilege_set("read"),
+    "{DAV:}acl": lambda r: acl.acl(r.home_href, "read"),
+    **RIGHTS,
     "{DAV:}supported-report-set": lambda r: report_set(*_SEARCHES, "expand-property"),
 }
 
@@ -87,8 +90,10 @@ _HOME: Final[Writers[Request]] = {
     "{DAV:}principal-URL": lambda r: f"<principal-URL><href>{r.home_href}</href></principal-URL>",
     "{DAV:}alternate-URI-set": lambda r: "<alternate-URI-set/>",
     "{DAV:}group-membership": lambda r: "<group-membership/>",
+    "{DAV:}group-member-set": lambda r: "<group-member-set/>",
     # DAVx5 offers to make address books where it may bind.
-    "{DAV:}current-user-privilege-set": lambda r: privilege_set("read", "bind", "unbind"),
+    "{DAV:}current-user-privilege-set": lambda r: acl.privilege_set("read", "bind", "unbind"),
+    "{DAV:}acl": lambda r: acl.acl(r.home_href, "read", "bind", "unbind"),
     "{DAV:}supported-report-set": lambda r: report_set("expand-property"),
     f"{{{CARDDAV_NS}}}addressbook-home-set": lambda r: (
         f"<CR:addressbook-home-set><href>{r.home_href}</href></CR:addressbook-home-set>"

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final, TypeVar
 
+from carddav_msg.dav import acl
 from carddav_msg.dav.addressdata import ADDRESS_DATA
 from carddav_msg.dav.cardtext import DATA, ETAG, HREF, MODIFIED, SIZE, CardText, http_date
 from carddav_msg.dav.exchange import VCARD, BookRequest, Request
@@ -91,20 +92,14 @@ def _constant(element: str) -> Callable[[BookRequest], str]:
     return lambda asked: element
 
 
-def _privilege_set(asked: BookRequest, *, members: bool) -> str:
+def _held(asked: BookRequest, *, members: bool) -> list[str]:
+    """The privileges that are told of the book or, without `members`, of a card."""
     have = privileges(asked.principal, asked.book)
-    # Strictly DAV:write contains write-properties too (RFC 3744 §3.2), but clients take a book without it as read-only.
     names = [("read", Privilege.READ), ("write", Privilege.WRITE), ("write-content", Privilege.WRITE_CONTENT)]
     if members:
         names += [("bind", Privilege.BIND), ("unbind", Privilege.UNBIND)]
         names += [("write-properties", Privilege.WRITE_PROPERTIES)]
-    return privilege_set(*[name for name, needed in names if have & needed == needed])
-
-
-def privilege_set(*names: str) -> str:
-    """DAV:current-user-privilege-set."""
-    held = "".join(f"<privilege><{name}/></privilege>" for name in names)
-    return f"<current-user-privilege-set>{held}</current-user-privilege-set>"
+    return [name for name, needed in names if have & needed == needed]
 
 
 def report_set(*names: str) -> str:
@@ -128,7 +123,15 @@ _VERSIONS: Final = "".join(
 )
 _COLLATIONS: Final = "".join(f"<CR:supported-collation>{name}</CR:supported-collation>" for name in Collation)
 
+RIGHTS: Final[Writers[object]] = {
+    "{DAV:}supported-privilege-set": lambda _: acl.SUPPORTED_PRIVILEGES,
+    "{DAV:}acl-restrictions": lambda _: acl.RESTRICTIONS,
+    "{DAV:}inherited-acl-set": lambda _: acl.INHERITED,
+}
+"""What is said of rights on all resources (RFC 3744 §5)."""
+
 SHARED: Final[Writers[Request]] = {
+    **RIGHTS,
     "{DAV:}current-user-principal": lambda r: (
         f"<current-user-principal><href>{r.home_href}</href></current-user-principal>"
     ),
@@ -140,6 +143,7 @@ SHARED: Final[Writers[Request]] = {
 """Properties that all resources of a home have."""
 
 _QUERIED: Final[Writers[BookRequest]] = {
+    **RIGHTS,
     "{DAV:}current-user-principal": lambda s: SHARED["{DAV:}current-user-principal"](s.request),
     "{DAV:}principal-collection-set": lambda s: SHARED["{DAV:}principal-collection-set"](s.request),
     "{DAV:}owner": lambda s: SHARED["{DAV:}owner"](s.request),
@@ -157,7 +161,8 @@ _BOOK: Final[Writers[BookRequest]] = {
     GETCONTENTTYPE: lambda s: "<getcontenttype>text/vcard</getcontenttype>",
     f"{{{CALENDARSERVER_NS}}}getctag": lambda s: f"<CS:getctag>{_ctag(s)}</CS:getctag>",
     "{DAV:}sync-token": lambda s: f"<sync-token>{SyncToken(s.book.id, s.book.epoch, s.book.seq)}</sync-token>",
-    "{DAV:}current-user-privilege-set": lambda s: _privilege_set(s, members=True),
+    "{DAV:}current-user-privilege-set": lambda s: acl.privilege_set(*_held(s, members=True)),
+    "{DAV:}acl": lambda s: acl.acl(s.request.home_href, *_held(s, members=True)),
     "{DAV:}supported-report-set": lambda s: report_set("sync-collection", *_QUERIES, "expand-property"),
     f"{{{CARDDAV_NS}}}addressbook-description": lambda s: _optional("CR:addressbook-description", s.book.description),
     f"{{{CARDDAV_NS}}}supported-address-data": lambda s: (
@@ -171,7 +176,8 @@ _CARD: Final[Writers[BookRequest]] = {
     **_QUERIED,
     RESOURCETYPE: lambda s: "<resourcetype/>",
     GETCONTENTTYPE: lambda s: f"<getcontenttype>{VCARD}</getcontenttype>",
-    "{DAV:}current-user-privilege-set": lambda s: _privilege_set(s, members=False),
+    "{DAV:}current-user-privilege-set": lambda s: acl.privilege_set(*_held(s, members=False)),
+    "{DAV:}acl": lambda s: acl.acl(s.request.home_href, *_held(s, members=False)),
     "{DAV:}supported-report-set": lambda s: report_set(*_QUERIES, "expand-property"),
     GETETAG: _constant(f"<getetag>{ETAG}</getetag>"),
     GETCONTENTLENGTH: _constant(f"<getcontentlength>{SIZE}</getcontentlength>"),

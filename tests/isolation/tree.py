@@ -43,7 +43,7 @@ def requests(href: str, own: str) -> Iterator[tuple[str, str, str, dict[str, str
     yield "MOVE", f"{own}same.vcf", "", {"destination": href, "overwrite": "T"}
     yield "PUT", href, vcard("Intruder", uid="intruder"), {"content_type": "text/vcard"}
     yield "PUT", href, vcard("Intruder", uid="intruder"), {"content_type": "text/vcard", "if_none_match": "*"}
-    for method in ("GET", "HEAD", "OPTIONS", "MKCOL", "DELETE", "COPY", "LOCK"):
+    for method in ("GET", "HEAD", "OPTIONS", "MKCOL", "DELETE", "COPY", "LOCK", "ACL"):
         yield method, href, "", {}
 
 
