@@ -219,6 +219,13 @@ class Lane:
         return book
 
 
+def _depth(request: Request) -> str:
+    depth = (request.header("DEPTH") or "0").strip().lower()
+    if depth not in ("0", "1", "infinity"):
+        raise InvalidValue("Depth", "The header Depth is 0, 1 or infinity.")
+    return depth
+
+
 def _acknowledged(request: Request, given: Answer) -> Answer:
     """The answer with the header that tells a preference was followed (RFC 7240 §3)."""
     if given.status != 207 or not request.prefers_minimal:
