@@ -158,7 +158,7 @@ def _run(current: _Current) -> None:
     rebuild = _Rebuild(current)
     beside = [process for process in (rebuild, metrics) if process]
     workers = Workers(listener, lambda: current.services)
-    for name in current.environ:
+    for name in list(os.environ):
         if not name.startswith(_KEPT):
             del os.environ[name]
 
