@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
-from typing import Final
+from typing import Final, NoReturn
 
 from carddav_msg.dav import expansion, principals, principalsearch, reports, requests
 from carddav_msg.dav.books import refused_making, refused_update
@@ -71,7 +71,7 @@ class Lane:
         if method == "PROPPATCH":
             return self._proppatch(request)
         if method == "ACL":
-            return self._refuse_rights(request)
+            self._refuse_rights(request)
         return self._card(request) if level == _CARD else self._above_cards(request)
 
     def _propfind(self, request: Request) -> Answer:
@@ -144,7 +144,7 @@ class Lane:
             self._book(request)
         return given
 
-    def _refuse_rights(self, request: Request) -> Answer:
+    def _refuse_rights(self, request: Request) -> NoReturn:
         if len(request.path.segments) >= _BOOK:
             self._properties(request, Selection(), members=False)  # what is not there is 404
         raise Forbidden("write-acl", "Rights are not given by clients: ask the administrator.")
