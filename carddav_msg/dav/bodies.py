@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from wsgiref.types import WSGIEnvironment
 
 from carddav_msg.dav.exchange import Answer
 from carddav_msg.dav.faults import refusal
 
 _PIECE = 64 * 1024
+_DISCARDED = 32 * 1024 * 1024
 
 
 def read_body(environ: WSGIEnvironment, limit: int) -> bytes | Answer:
@@ -26,13 +28,13 @@ def read_body(environ: WSGIEnvironment, limit: int) -> bytes | Answer:
             return refusal(400, "The header Content-Length is not a number.", reason="Content-Length")
         length = int(announced) if len(announced) < 19 else limit + 1
         if length > limit:
-            return _too_large(limit)
+            return _too_large(environ, limit)
     try:
         body = _read(environ, limit + 1 if length is None else length)
     except OSError as error:  # what servers raise for a broken chunk or a connection that ended
         return refusal(400, "The request body could not be read.", reason=type(error).__name__)
     if len(body) > limit:
-        return _too_large(limit)
+        return _too_large(environ, limit)
     if length is not None and len(body) < length:
         return refusal(400, "The request body is shorter than its Content-Length.", reason="body cut off")
     return body
@@ -49,7 +51,16 @@ def _read(environ: WSGIEnvironment, most: int) -> bytes:
     return body
 
 
-def _too_large(limit: int) -> Answer:
+def _discard(environ: WSGIEnvironment) -> None:
+    """Reads on for a while: a client that is still sending when the connection is closed never sees the answer."""
+    left = _DISCARDED
+    with suppress(OSError):
+        while left > 0 and (piece := environ["wsgi.input"].read(_PIECE)):
+            left -= len(piece)
+
+
+def _too_large(environ: WSGIEnvironment, limit: int) -> Answer:
+    _discard(environ)
     return refusal(
         413,
         f"The request body is larger than {limit} bytes.",
