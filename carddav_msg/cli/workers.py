@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import gc
 import socket
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
@@ -34,6 +35,7 @@ _IDLE_MILLISECONDS: Final = 30_000
 _HEAD: Final = 64 * 1024
 _GRACE_SECONDS: Final = 30
 _OVERLAP_SECONDS: Final = 1.0
+_BEGUN_SECONDS: Final = 1.0
 _M_MMAP_THRESHOLD: Final = -3  # mallopt(3)
 _M_ARENA_MAX: Final = -8
 
@@ -105,6 +107,15 @@ class Workers(Granian):  # type: ignore[misc,valid-type]  # the class is chosen 
 
     def _drop_shared_socket(self) -> None:
         self._listener.close()
+
+    def _stop_workers(self) -> None:
+        # A worker that is just beginning can lose the signal; granian sends it once more, and waits.
+        for worker in self.wrks:
+            worker.terminate()
+        until = time.monotonic() + _BEGUN_SECONDS
+        while time.monotonic() < until and any(worker.is_alive() for worker in self.wrks):
+            time.sleep(0.02)
+        super()._stop_workers()
 
 
 def _give_memory_back() -> None:
