@@ -7,8 +7,11 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy import event
+from sqlalchemy.pool import Pool
 
 from carddav_msg import bootstrap
 from carddav_msg.settings import PREFIX, Settings
@@ -61,6 +64,19 @@ def databases(pytestconfig: pytest.Config) -> Databases:
 def settings(databases: Databases, tmp_path: Path) -> Settings:
     """Settings with cheap hashes, keys, and a migrated SQLite database, all in the test's own folder."""
     return databases.settings(tmp_path, databases.sqlite(tmp_path))
+
+
+@pytest.fixture
+def statements() -> Iterator[list[str]]:
+    """Every statement that SQLite runs on connections made from now on: ask for it before what connects."""
+    run: list[str] = []
+
+    def connected(connection: Any, _: object) -> None:
+        connection.set_trace_callback(run.append)
+
+    event.listen(Pool, "connect", connected)
+    yield run
+    event.remove(Pool, "connect", connected)
 
 
 @pytest.fixture

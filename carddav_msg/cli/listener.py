@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,14 +20,30 @@ _FIRST_FD: Final = 3  # sd_listen_fds(3): where systemd leaves the sockets that 
 _GROUP_ONLY: Final = 0o007
 
 
-def open_listener(host: str, port: int) -> socket.socket:
-    """The socket that systemd handed over, or a new one; ConfigurationError when the address can't be listened on."""
-    if os.environ.pop("LISTEN_PID", "") == str(os.getpid()):
-        number = os.environ.pop("LISTEN_FDS", "")
-        if number != "1":
-            raise ConfigurationError([f"systemd passes {number or 'no'} sockets; the socket unit has to open one."])
-        return socket.socket(fileno=_FIRST_FD)
-    return _unix(host.removeprefix(UNIX)) if host.startswith(UNIX) else _tcp(host, port)
+@contextmanager
+def listening(host: str, port: int) -> Iterator[socket.socket]:
+    """The socket that systemd handed over, or a new one; ConfigurationError when the address can't be listened on.
+
+    At the end a Unix socket of ours is taken from its folder; one of systemd's stays for the next server.
+    """
+    handed = _handed_over()
+    listener = handed or (_unix(host.removeprefix(UNIX)) if host.startswith(UNIX) else _tcp(host, port))
+    path = "" if handed or listener.family != socket.AF_UNIX else listener.getsockname()
+    try:
+        with listener:
+            yield listener
+    finally:
+        if path:
+            Path(path).unlink(missing_ok=True)
+
+
+def _handed_over() -> socket.socket | None:
+    if os.environ.pop("LISTEN_PID", "") != str(os.getpid()):
+        return None
+    number = os.environ.pop("LISTEN_FDS", "")
+    if number != "1":
+        raise ConfigurationError([f"systemd passes {number or 'no'} sockets; the socket unit has to open one."])
+    return socket.socket(fileno=_FIRST_FD)
 
 
 def check_address(host: str, port: int, names: str) -> None:

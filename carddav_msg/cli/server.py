@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -16,7 +16,7 @@ import click
 
 from carddav_msg import settings as configuration
 from carddav_msg.cli import output
-from carddav_msg.cli.listener import UNIX, check_address, open_listener, place
+from carddav_msg.cli.listener import check_address, listening, place
 from carddav_msg.cli.metrics import Metrics
 from carddav_msg.cli.state import State, pass_state
 from carddav_msg.errors import CarddavMsgError, ConfigurationError
@@ -148,13 +148,16 @@ class _Rebuild:
 
 def _run(current: _Current) -> None:
     """Serves until it is told to end."""
-    from carddav_msg.cli.workers import Workers
-
     settings = current.services.settings
     if settings.metrics_port:
         check_address(settings.metrics_host, settings.metrics_port, "metrics_host and metrics_port")
-    listener = open_listener(settings.host, settings.port)
-    metrics = Metrics(settings) if settings.metrics_port else None
+    with listening(settings.host, settings.port) as listener:
+        _serve(current, listener, Metrics(settings) if settings.metrics_port else None)
+
+
+def _serve(current: _Current, listener: socket.socket, metrics: Metrics | None) -> None:
+    from carddav_msg.cli.workers import Workers
+
     rebuild = _Rebuild(current)
     beside = [process for process in (rebuild, metrics) if process]
     workers = Workers(listener, lambda: current.services)
@@ -179,6 +182,3 @@ def _run(current: _Current) -> None:
     finally:
         for process in beside:
             process.stop()
-        if settings.host.startswith(UNIX):
-            with suppress(FileNotFoundError):
-                Path(settings.host.removeprefix(UNIX)).unlink()

@@ -172,6 +172,8 @@ def test_a_unix_socket_is_served_to_its_group_only(server: Servers, settings: Se
         connection.connect(str(path))
         connection.sendall(b"GET /contacts HTTP/1.1\r\nHost: contacts.example\r\nConnection: close\r\n\r\n")
         assert b"".join(iter(lambda: connection.recv(65536), b"")).startswith(b"HTTP/1.1 401")
+    started.stop()
+    assert not path.exists()
 
 
 @pytest.mark.parametrize(

@@ -2,28 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
-
 import pytest
-from sqlalchemy import event
-from sqlalchemy.pool import Pool
 
 from tests.dav.clients import CR, CS, D, vcard
 from tests.dav.conftest import House
-
-
-@pytest.fixture
-def statements() -> Iterator[list[str]]:
-    """Every statement that SQLite runs on connections made from now on."""
-    run: list[str] = []
-
-    def connected(connection: Any, _: object) -> None:
-        connection.set_trace_callback(run.append)
-
-    event.listen(Pool, "connect", connected)
-    yield run
-    event.remove(Pool, "connect", connected)
 
 
 @pytest.fixture

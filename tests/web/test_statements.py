@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from flask.testing import FlaskClient
-from sqlalchemy import event
-from sqlalchemy.pool import Pool
 
 from carddav_msg.web import create_app
 from tests.builders import add_network, add_user
@@ -17,19 +14,6 @@ from tests.web.conftest import PASSWORD
 
 if TYPE_CHECKING:
     from carddav_msg.bootstrap import Services
-
-
-@pytest.fixture
-def statements() -> Iterator[list[str]]:
-    """What every connection that is opened from now on was asked."""
-    run: list[str] = []
-
-    def connected(connection: Any, _: object) -> None:
-        connection.set_trace_callback(run.append)
-
-    event.listen(Pool, "connect", connected)
-    yield run
-    event.remove(Pool, "connect", connected)
 
 
 @pytest.fixture
