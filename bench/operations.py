@@ -308,7 +308,7 @@ def memory(bench: Bench) -> Figures:
     return {"pss_mib": processes.pss_mib(bench.target.pids)}
 
 
-OPERATIONS: Final[dict[str, Callable[[Bench], Figures]]] = {
+ALONE: Final[dict[str, Callable[[Bench], Figures]]] = {
     "poll_1": lambda bench: poll(bench, 1),
     "poll_8": lambda bench: poll(bench, 8),
     "list": listing,
@@ -318,4 +318,4 @@ OPERATIONS: Final[dict[str, Callable[[Bench], Figures]]] = {
     "query": query,
     "memory": memory,
 }
-"""Every operation by its name, in the order in which they run."""
+"""The operations that ask alone, by their names, in the order in which they run."""

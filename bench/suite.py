@@ -15,8 +15,7 @@ from typing import Any, Final
 from bench import machine
 from bench.cards import Contact, contacts
 from bench.errors import Missing, WrongAnswer
-from bench.operations import OPERATIONS as ALONE
-from bench.operations import Bench, Effort, Figures
+from bench.operations import ALONE, Bench, Effort, Figures
 from bench.peers import Peer
 from bench.peers.cyrus import Cyrus
 from bench.peers.ours import Ours

@@ -21,13 +21,13 @@ _SHORTEST = 3  # masking shorter texts would leave nothing of a line, and they k
 
 _sent: ContextVar[tuple[str, ...]] = ContextVar("secrets sent by the current request", default=())
 
-_NAMED = r"[\w.\[\]-]*(?:passw(?:or)?d|passwd|secret|api[_-]?key|access[_-]?token|credential)[\w.\[\]-]*"
-_HINT = re.compile(r"(?i)passw|secret|api[_-]?key|access[_-]?token|credential")
-"""Is in every text that `_NAMED` is in."""
-_MASKS: Final[tuple[tuple[re.Pattern[str], str], ...]] = tuple(
+_WORD = r"passw(?:or)?d|secret|api[_-]?key|access[_-]?token|credential"
+_NAMED = rf"[\w.\[\]-]*(?:{_WORD})[\w.\[\]-]*"
+_HAS_WORD = re.compile(_WORD, re.IGNORECASE)
+_Masks = tuple[tuple[re.Pattern[str], str], ...]
+_SHAPES: Final[_Masks] = tuple(
     (re.compile(pattern), replacement)
     for pattern, replacement in (
-        # Whole shapes first: their parts would look like something else.
         (r"(?i)\bd1\.[\w-]+\.[\w=-]*\.[\w=-]+", MASK),
         (r"\$(?:argon2\w*|2[abxy]|[156]|scrypt|pbkdf2[\w-]*)\$[^\s'\"]+", MASK),
         (r"(?i)(\bauthorization\\?['\"]?\s*[:=,]\s*(?:b?\\?['\"])?)[^'\"\r\n]+", rf"\1{MASK}"),
@@ -35,11 +35,18 @@ _MASKS: Final[tuple[tuple[re.Pattern[str], str], ...]] = tuple(
         (r"(://[^\s/:@'\"]*:)[^\s/@'\"]+(?=@)", rf"\1{MASK}"),
         (r"(?i)(\bcsc:[^\s:@]*:)[^\s@]+", rf"\1{MASK}"),
         (r"(?s)(\[parameters: ).*?(\](?=\s*(?:$|\(Background|\|))|$)", rf"\1{MASK}\2"),
+    )
+)
+"""Secrets that are known by their look. They come first: their parts would look like something else."""
+_NAMED_VALUES: Final[_Masks] = tuple(
+    (re.compile(pattern), replacement)
+    for pattern, replacement in (
         (rf"(?is)(<({_NAMED})\b[^>]*>).*?(</\2>)", rf"\1{MASK}\3"),
         (rf"(?i)((?:b?\\?['\"]){_NAMED}\\?['\"]\s*[:,]\s*b?)(\\?['\"])(?:\\.|(?!\2).)*(\2|$)", rf"\1\2{MASK}\3"),
         (rf"(?i)(\b{_NAMED}(?:=|%3d))(?!\s)[^\s&;,\"')\]]*", rf"\1{MASK}"),
     )
 )
+"""Secrets that are known by the name in front of them."""
 _PARAMETER = re.compile(r"([?&])([^\s=&?'\"]+)=([^\s&'\"]*)")
 
 
@@ -78,10 +85,11 @@ def keep_out(*secrets: str) -> None:
 
 def redact(text: str) -> str:
     """The text with everything masked that looks like a secret, and all URL parameters but those known as harmless."""
-    named = _HINT.search(text) is not None
-    for pattern, replacement in _MASKS:
-        if named or _NAMED not in pattern.pattern:  # these alone would take most of the time of a harmless line
-            text = pattern.sub(replacement, text)
+    for pattern, replacement in _SHAPES:
+        text = pattern.sub(replacement, text)
+    # Most lines have none of the words, and to look for named values takes longer than all else.
+    for pattern, replacement in _NAMED_VALUES if _HAS_WORD.search(text) else ():
+        text = pattern.sub(replacement, text)
     return _PARAMETER.sub(_shown, text)
 
 

@@ -23,6 +23,8 @@ from carddav_msg.errors import CarddavMsgError, ConfigurationError
 from carddav_msg.settings import Settings
 
 if TYPE_CHECKING:
+    from wsgiref.types import WSGIApplication
+
     from carddav_msg.bootstrap import Services
 
 log = logging.getLogger(__name__)
@@ -62,10 +64,10 @@ def serve(state: State, /, **given: Any) -> None:
 
 
 class _Current:
-    """The services of the moment: with the settings and keys of the start, until new ones are asked for that work."""
+    """The server of the moment: with the settings and keys of the start, until new ones are asked for that work."""
 
     def __init__(self, config: Path | None, given: Mapping[str, Any], settings: Settings) -> None:
-        self.services, self.outdated = _checked(settings)
+        self.services, self.application, self.outdated = _checked(settings)
         self.environ = dict(os.environ)
         self._config = config
         self._given = given
@@ -74,7 +76,7 @@ class _Current:
         """Reads settings and keys again. When they don't work that is told, and those that did stay."""
         try:
             settings = _with(configuration.load(self._config, self.environ), self._given)
-            self.services, self.outdated = _checked(settings)
+            self.services, self.application, self.outdated = _checked(settings)
         except CarddavMsgError as error:
             log.error("The new settings don't work, so the old ones stay: %s", error)
         else:
@@ -95,12 +97,14 @@ def _with(settings: Settings, given: Mapping[str, Any]) -> Settings:
     return replace(settings, **{name: value for name, value in given.items() if value is not None})
 
 
-def _checked(settings: Settings) -> tuple[Services, bool]:
-    """The services, and whether cards are to be rendered again. ConfigurationError when schema or keys don't fit.
+def _checked(settings: Settings) -> tuple[Services, WSGIApplication, bool]:
+    """The services, the server over them, and whether cards are to be rendered again.
+
+    ConfigurationError when schema or keys don't fit, or a setting can't be answered with.
 
     What was opened is closed again, since the workers are forked from this process; the services open it anew.
     """
-    from carddav_msg import bootstrap
+    from carddav_msg import bootstrap, wsgi
 
     services = bootstrap.build(settings)
     try:
@@ -108,7 +112,7 @@ def _checked(settings: Settings) -> tuple[Services, bool]:
             raise ConfigurationError(problems)
         if not services.administration.announce():
             output.warn(_SUPERSEDED)
-        return services, services.administration.outdated()
+        return services, wsgi.mount(services), services.administration.outdated()
     finally:
         services.directory.close()
 
@@ -160,7 +164,7 @@ def _serve(current: _Current, listener: socket.socket, metrics: Metrics | None) 
 
     rebuild = _Rebuild(current)
     beside = [process for process in (rebuild, metrics) if process]
-    workers = Workers(listener, lambda: current.services)
+    workers = Workers(listener, current.services.settings, lambda: (current.services, current.application))
     for name in list(os.environ):
         if not name.startswith(_KEPT):
             del os.environ[name]

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from wsgiref.types import WSGIApplication
 
     from carddav_msg.bootstrap import Services
+    from carddav_msg.settings import Settings
 
 _LOGGERS: Final = ("_granian", "granian.access")
 _CONNECTIONS: Final = 8192
@@ -43,11 +44,15 @@ _M_ARENA_MAX: Final = -8
 class Workers(Granian):  # type: ignore[misc,valid-type]  # the class is chosen when granian is imported
     """Processes that answer on one listener. SIGHUP replaces them one by one, SIGTERM lets them finish and ends them.
 
-    `services` gives those of the moment, each time that workers are started.
+    `server` gives the services and the application of the moment, each time that a worker is started.
     """
 
-    def __init__(self, listener: socket.socket, services: Callable[[], Services]) -> None:
-        settings = services().settings
+    def __init__(
+        self,
+        listener: socket.socket,
+        settings: Settings,
+        server: Callable[[], tuple[Services, WSGIApplication]],
+    ) -> None:
         super().__init__(
             target="carddav-msg",
             interface=Interfaces.WSGI,
@@ -66,8 +71,7 @@ class Workers(Granian):  # type: ignore[misc,valid-type]  # the class is chosen 
             workers_kill_timeout=_GRACE_SECONDS,
         )
         self._listener = listener
-        self._services = services
-        self._mounted: tuple[Services, WSGIApplication] | None = None
+        self._server = server
 
     def run(self) -> None:
         """Serves until SIGTERM or SIGINT."""
@@ -77,14 +81,10 @@ class Workers(Granian):  # type: ignore[misc,valid-type]  # the class is chosen 
         self.serve(target_loader=self._application, wrap_loader=False)
 
     def _prepare(self) -> None:
-        """Makes the application that all workers forked from now on have in common."""
+        """Before workers are forked: what they have in common is complete, and stays where it is."""
         import phonenumbers  # noqa: F401  # the first card that is written would import it, in each worker
 
-        from carddav_msg.wsgi import mount
-
         logs.adopt(*_LOGGERS)
-        services = self._services()
-        self._mounted = (services, mount(services))
         gc.collect()
         gc.freeze()  # the collector would write to every object, and so give each worker its own copy
 
@@ -92,8 +92,7 @@ class Workers(Granian):  # type: ignore[misc,valid-type]  # the class is chosen 
         """Called in each worker, behind the fork."""
         from carddav_msg.wsgi import begin
 
-        assert self._mounted  # prepared before the first worker
-        services, application = self._mounted
+        services, application = self._server()
         logs.configure(services.settings.log_level)
         logs.adopt(*_LOGGERS)
         begin(services)

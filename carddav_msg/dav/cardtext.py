@@ -5,13 +5,12 @@ A template has holes, which stand between NULs: XML has none (XML 1.0 §2.2).
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from email.utils import formatdate
 from typing import Final
 
 from carddav_msg.dav.addressdata import AddressData
-from carddav_msg.dav.multistatus import gone, href_segment, text
+from carddav_msg.dav.multistatus import gone, href_segment, is_plain, text
 from carddav_msg.directory.rows import CardRow, Entry
 
 HREF: Final = "\0href\0"
@@ -19,8 +18,6 @@ ETAG: Final = "\0etag\0"
 SIZE: Final = "\0size\0"
 MODIFIED: Final = "\0modified\0"
 DATA: Final = "\0data\0"
-
-_PLAIN: Final = re.compile(r"[A-Za-z0-9._~-]+").fullmatch
 
 
 def http_date(microseconds: int) -> str:
@@ -66,24 +63,16 @@ class CardText:
 
     def cards(self, page: Iterable[CardRow | str]) -> str:
         """The responses for cards; for an href without a card that it is gone."""
-        if self._holes == [HREF, ETAG, DATA]:  # what clients ask
-            before, between, around, behind = self._literals
-            before += self._base
-            of = self._data.of
-            parts = [
-                gone(self._base + href_segment(card))
-                if isinstance(card, str)
-                else f"{before}{href_segment(card.href)}{between}{card.etag}{around}{text(of(card.text))}{behind}"
-                for card in page
-            ]
-        else:
-            parts = [
-                gone(self._base + href_segment(card)) if isinstance(card, str) else self.card(card) for card in page
-            ]
-        return "".join(parts)
+        return "".join(
+            [gone(self._base + href_segment(card)) if isinstance(card, str) else self.card(card) for card in page]
+        )
 
     def card(self, card: CardRow) -> str:
         """The response for one card."""
+        if self._holes == [HREF, ETAG, DATA]:  # what clients ask
+            before, between, around, behind = self._literals
+            data = text(self._data.of(card.text))
+            return f"{before}{self._base}{href_segment(card.href)}{between}{card.etag}{around}{data}{behind}"
         return self._filled({hole: self._write[hole](card) for hole in set(self._holes)})
 
     def _filled(self, values: Mapping[str, str]) -> str:
@@ -95,4 +84,4 @@ class CardText:
     @staticmethod
     def _places(hrefs: Sequence[str]) -> Sequence[str]:
         """The hrefs as path segments; nearly always all of them are written as they are."""
-        return hrefs if _PLAIN("".join(hrefs)) else [href_segment(href) for href in hrefs]
+        return hrefs if is_plain("".join(hrefs)) else [href_segment(href) for href in hrefs]

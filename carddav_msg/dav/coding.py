@@ -5,15 +5,16 @@ No other coding: CardDAV clients ask for gzip and deflate, and what they load on
 
 from __future__ import annotations
 
-import re
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Final
 
+from werkzeug.datastructures import Accept
+from werkzeug.http import parse_accept_header
+
 from carddav_msg.dav.exchange import Answer
 
-_GZIP: Final = re.compile(r"(?:^|,)\s*(?:x-)?gzip\s*(?:;\s*q\s*=\s*([0-9.]+)\s*)?(?=,|$)", re.IGNORECASE)
 _WORTH_IT: Final = 1400  # octets; what fits a packet anyway does not come sooner
 _LEVEL: Final = 1  # cards become a seventh of their size; at the highest level an eighth, in six times the time
 _WITH_HEADER: Final = 31  # zlib's word for the gzip format with the largest window
@@ -21,10 +22,9 @@ _WITH_HEADER: Final = 31  # zlib's word for the gzip format with the largest win
 
 def coded(given: Answer, accepted: str) -> Answer:
     """The answer as a client with this Accept-Encoding header gets it."""
-    if given.status != 207 or not _takes_gzip(accepted):
-        return given
     body = given.body
-    if isinstance(body, list) and sum(map(len, body)) < _WORTH_IT:
+    short = isinstance(body, list) and sum(map(len, body)) < _WORTH_IT
+    if given.status != 207 or short or not _takes_gzip(accepted):
         return given
     kept = tuple(header for header in given.headers if header[0] != "Content-Length")
     return replace(
@@ -33,8 +33,9 @@ def coded(given: Answer, accepted: str) -> Answer:
 
 
 def _takes_gzip(accepted: str) -> bool:
-    found = _GZIP.search(accepted)
-    return found is not None and (found[1] is None or found[1].strip("0.") != "")  # q=0: anything but that
+    """True when it is named, or everything, and not with a weight of nothing (§8.4.1.3, §12.5.3)."""
+    weights = parse_accept_header(accepted, Accept)
+    return weights.quality("gzip") > 0 or weights.quality("x-gzip") > 0
 
 
 def _packed(chunks: Iterable[bytes]) -> Iterator[bytes]:

@@ -29,7 +29,8 @@ OPEN_MKCOL: Final = f"{_XML}<mkcol-response {_NAMESPACES}>"
 CLOSE_MKCOL: Final = "</mkcol-response>"
 PROTECTED: Final = "<cannot-modify-protected-property/>"
 
-_PLAIN: Final = re.compile(r"[A-Za-z0-9._~-]+").fullmatch
+is_plain: Final = re.compile(r"[A-Za-z0-9._~-]+").fullmatch
+"""Whether a path segment, or several in a row, are written in an href as they are (RFC 3986 §2.3)."""
 # What XML 1.0 §2.2 can't carry. Stored texts never have it; sentences that quote a client might.
 _UNFIT: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -46,7 +47,7 @@ def sentence(value: str) -> str:
 
 def href_segment(segment: str) -> str:
     """One path segment of an href: percent-encoded, then escaped."""
-    return segment if _PLAIN(segment) else encode(segment).replace("&", "&amp;")
+    return segment if is_plain(segment) else encode(segment).replace("&", "&amp;")
 
 
 def empty_element(name: str) -> str:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final, Protocol
 
 from carddav_msg.directory.port import Directory, Transaction
@@ -74,25 +75,10 @@ def _render_network(directory: Directory, renderer: Renderer, row: int, progress
         return transaction.client_books(row)
 
     books = directory.transact(begin)
-
-    def users(transaction: Transaction, network: Network, after: Any) -> Page:
-        return _render_users(transaction, renderer, network, after or "")
-
-    changed = _in_pages(directory, row, progress, users)
+    changed = _in_pages(directory, row, progress, partial(_render_users, renderer))
     for book, kind, last in books:
-
-        def cards(
-            transaction: Transaction,
-            network: Network,
-            after: Any,
-            book: int = book,
-            kind: BookKind = kind,
-            last: int = last,
-        ) -> Page:
-            return _render_cards(transaction, renderer, network, book, kind, after or 0, last)
-
         if last:  # most personal books never had a card
-            changed += _in_pages(directory, row, progress, cards)
+            changed += _in_pages(directory, row, progress, partial(_render_cards, renderer, book, kind, last))
     directory.transact(lambda transaction: transaction.end_rendering(row))
     return changed
 
@@ -130,8 +116,8 @@ def _patiently(directory: Directory, work: Callable[[Transaction], Page]) -> Pag
     return directory.transact(work)
 
 
-def _render_users(transaction: Transaction, renderer: Renderer, network: Network, after: str) -> Page:
-    users = transaction.users_after(network.id, after, PAGE)
+def _render_users(renderer: Renderer, transaction: Transaction, network: Network, after: str | None) -> Page:
+    users = transaction.users_after(network.id, after or "", PAGE)
     views = transaction.directory_books(network.id)
     changed = publish_directory(transaction, renderer, network, users, views)
     if network.auto_link:
@@ -140,10 +126,16 @@ def _render_users(transaction: Transaction, renderer: Renderer, network: Network
 
 
 def _render_cards(
-    transaction: Transaction, renderer: Renderer, network: Network, book: int, kind: BookKind, after: int, last: int
+    renderer: Renderer,
+    book: int,
+    kind: BookKind,
+    last: int,
+    transaction: Transaction,
+    network: Network,
+    after: int | None,
 ) -> Page:
     """What was changed since the network was begun was rendered in our way by who changed it."""
-    found = transaction.cards_between(book, after, last, PAGE)
+    found = transaction.cards_between(book, after or 0, last, PAGE)
     cards = [card for _, card in found]
     save_card_keys(transaction, network, book, cards)
     changed = relink_cards(transaction, renderer, network, book, kind, cards) if cards else 0

@@ -98,6 +98,12 @@ def wait_for(condition: object, server: Server) -> None:
         time.sleep(0.05)
 
 
+def replaced(server: Server, before: set[int]) -> set[int]:
+    """Waits until both workers are others than before; returns them."""
+    wait_for(lambda: len(workers_of(server.pid)) == 2 and not workers_of(server.pid) & before, server)
+    return workers_of(server.pid)
+
+
 def port_of(server: Server) -> int:
     return int(server.url.rpartition(":")[2])
 
@@ -113,17 +119,20 @@ def test_sighup_replaces_the_workers_and_takes_new_settings(
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "carddav_msg", "--config", str(config), "serve", "--port", str(port)]
     started = server.process(command, environment(replace(settings, workers=2)), f"http://127.0.0.1:{port}").wait()
-    before = workers_of(started.pid)
+    running = workers_of(started.pid)
     with polling(port, anna):
         config.write_text('log_level = "debug"\n')
         os.kill(started.pid, signal.SIGHUP)
-        wait_for(lambda: len(workers_of(started.pid)) == 2 and not workers_of(started.pid) & before, started)
+        running = replaced(started, running)
         assert "were read again" in started.output()
-        renewed = workers_of(started.pid)
-        config.write_text("nonsense = 1\n")
-        os.kill(started.pid, signal.SIGHUP)
-        wait_for(lambda: "unknown setting 'nonsense'" in started.output(), started)
-        wait_for(lambda: len(workers_of(started.pid)) == 2 and not workers_of(started.pid) & renewed, started)
+        for mistake, told in (
+            ("nonsense = 1", "unknown setting 'nonsense'"),
+            ('auth_xml_names = ["no name", "uri", "list", "entry"]', "auth_xml_names: "),
+        ):
+            config.write_text(f"{mistake}\n")
+            os.kill(started.pid, signal.SIGHUP)
+            wait_for(lambda told=told: told in started.output(), started)
+            running = replaced(started, running)
 
 
 def test_a_worker_that_dies_is_replaced(server: Servers, settings: Settings, anna: dict[str, str]) -> None:

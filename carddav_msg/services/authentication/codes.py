@@ -1,4 +1,4 @@
-"""What a sign-in code opens: the first provisioning of a phone, for a while (DESIGN §5)."""
+"""What a sign-in code opens: the first provisioning of a phone, for a while, and what repeats it (DESIGN §5)."""
 
 from __future__ import annotations
 
