@@ -119,9 +119,6 @@ class Reads(HotReads, SignInReads, RenderingReads, Protocol):
     def key_checks(self) -> dict[str, tuple[str, str]]:
         """Key id → (purpose, check value)."""
 
-    def meta(self, name: str) -> str | None:
-        """A remembered fact of the installation."""
-
     def view_counts(self, network: int) -> dict[int, tuple[int, int]]:
         """Directory book → (users who have it, cards in it)."""
 
@@ -290,8 +287,6 @@ class Transaction(SignInWrites, RenderingWrites, Protocol):
     def photos(self, digests: Sequence[str]) -> dict[str, tuple[str, bytes]]: ...
 
     def save_key_check(self, key_id: str, purpose: str, check_value: str) -> None: ...
-
-    def save_meta(self, name: str, value: str) -> None: ...
 
     def save_place(self, user: int, place: str, keep_from: int) -> None:
         """Notes that a user signed in from there now; forgets the user's places not seen since a time."""

@@ -139,10 +139,11 @@ def relink_readers(
     """Links the cards of those books anew whose readers had other views `before`; returns how many changed."""
     views = transaction.reader_views(network.id, list(before))
     differ = {book for book in before if before[book] != views[book]}
+    books = transaction.client_books(network.id) if differ else []
     changed = 0
-    for book, kind, last in transaction.client_books(network.id) if differ else ():
+    for book, kind, last in [found for found in books if found[0] in differ]:
         seq = 0
-        while book in differ and (page := transaction.cards_between(book, seq, last, BATCH)):
+        while page := transaction.cards_between(book, seq, last, BATCH):
             cards = [card for _, card in page if card.user or network.auto_link]
             changed += relink_cards(transaction, renderer, network, book, kind, cards)
             seq = page[-1][0]

@@ -24,5 +24,5 @@ def test_writers_beyond_the_connections_are_told_to_come_later(
             with pytest.raises(Unavailable, match="Too many"), directory.write():
                 pass
             assert directory.networks() == []
-            transaction.save_meta("name", "kept")
-        assert directory.meta("name") == "kept"
+            transaction.save_key_check("k1", "memory", "kept")
+        assert directory.key_checks()["k1"] == ("memory", "kept")

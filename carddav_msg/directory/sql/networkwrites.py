@@ -14,7 +14,6 @@ from carddav_msg.directory.sql.renderings import own_number
 from carddav_msg.directory.sql.schema import (
     grants,
     keys,
-    meta,
     network_aliases,
     network_cloud_ids,
     network_domains,
@@ -116,9 +115,6 @@ class NetworkWrites(SignInWrites):
 
     def save_key_check(self, key_id: str, purpose: str, check_value: str) -> None:
         self._upsert(keys, [{"key_id": key_id, "purpose": purpose, "check_value": check_value}])
-
-    def save_meta(self, name: str, value: str) -> None:
-        self._upsert(meta, [{"name": name, "value": value}])
 
     def save_photo(self, media_type: str, body: bytes) -> str:
         key = hashlib.sha256(body).hexdigest()

@@ -38,7 +38,6 @@ from carddav_msg.directory.sql.schema import (
     credentials,
     grants,
     keys,
-    meta,
     network_aliases,
     network_cloud_ids,
     network_domains,
@@ -234,10 +233,6 @@ class SqlDirectory(SqlSignInReads, SqlHotReads):
     def key_checks(self) -> dict[str, tuple[str, str]]:
         with self._reading() as connection:
             return {row.key_id: (row.purpose, row.check_value) for row in connection.execute(select(keys))}
-
-    def meta(self, name: str) -> str | None:
-        with self._reading() as connection:
-            return connection.execute(select(meta.c.value).where(meta.c.name == name)).scalar()
 
     def view_counts(self, network: int) -> dict[int, tuple[int, int]]:
         readers = select(func.count()).where(users.c.view == books.c.id).scalar_subquery()

@@ -370,8 +370,6 @@ keys = Table(
     Column("check_value", Text, nullable=False),
 )
 
-meta = Table("meta", metadata, Column("name", Text, primary_key=True), Column("value", Text, nullable=False))
-
 renderings = Table(
     "renderings",
     metadata,

@@ -49,12 +49,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("key_id", name=op.f("pk_keys")),
     )
     op.create_table(
-        "meta",
-        sa.Column("name", TEXT, nullable=False),
-        sa.Column("value", TEXT, nullable=False),
-        sa.PrimaryKeyConstraint("name", name=op.f("pk_meta")),
-    )
-    op.create_table(
         "networks",
         sa.Column("id", ROW, nullable=False),
         sa.Column("network_id", TEXT, server_default="", nullable=False),
