@@ -198,6 +198,22 @@ def initial(bench: Bench) -> Figures:
     }
 
 
+def first(bench: Bench) -> Figures:
+    """List and initial sync of a state that nobody has asked for before: each right after a change of one card."""
+    answers = []
+    for number, operation in enumerate((listing, initial)):
+        if not bench.target.static:
+            _overwrite(bench, bench.contacts[number])
+        answers.append(operation(bench))
+    listed, loaded = answers
+    return {
+        "list_ms": listed["ms"],
+        "initial_s": loaded["seconds"],
+        "multiget_ms": loaded["multiget_ms"],
+        "client_cpu_share": max(listed["client_cpu_share"], loaded["client_cpu_share"]),
+    }
+
+
 def delta(bench: Bench) -> Figures:
     """After a change of one card: sync-collection with the token from before, then multiget of what it names."""
     _, token, _ = _synced(bench, "sync", "")
@@ -313,6 +329,7 @@ ALONE: Final[dict[str, Callable[[Bench], Figures]]] = {
     "poll_8": lambda bench: poll(bench, 8),
     "list": listing,
     "initial": initial,
+    "first": first,
     "delta": delta,
     "writes": writes,
     "query": query,

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
+
+from sqlalchemy.engine import make_url
 
 from carddav_msg.bootstrap import Services
 from carddav_msg.domain.network import Network
@@ -74,3 +78,11 @@ def forget_deletions(services: Services, before: int | None = None) -> int:
         return sum(tx.prune(book, tx.now + 1 if before is None else before) for book in sorted(books))
 
     return services.directory.transact(work)
+
+
+def somebody_writes(services: Services) -> None:
+    """A change of the SQLite database that changes nothing: whoever kept something of it has to read it again."""
+    path = make_url(services.settings.database_url).database or ""
+    with closing(sqlite3.connect(path)) as connection:
+        (number,) = connection.execute("PRAGMA user_version").fetchone()
+        connection.execute(f"PRAGMA user_version = {number + 1}")

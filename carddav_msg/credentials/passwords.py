@@ -11,7 +11,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Final, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 from carddav_msg import metrics
 from carddav_msg.errors import InvalidValue
@@ -106,6 +106,13 @@ def check_hash(text: str) -> str:
     return text
 
 
+class Verified(NamedTuple):
+    """That a secret was right, until when; the secret itself is in no repr, nor here."""
+
+    digest: bytes
+    until: float
+
+
 class VerifiedMemory:
     """Remembers for a bounded time that a secret was right for (user, session epoch, secret version).
 
@@ -119,21 +126,27 @@ class VerifiedMemory:
         self._seconds = seconds
         self._size = size
         self._clock = clock
-        self._known: OrderedDict[tuple[int, int, int], tuple[bytes, float]] = OrderedDict()
+        self._known: OrderedDict[tuple[int, int, int], Verified] = OrderedDict()
         self._lock = threading.Lock()
 
     def knows(self, user: tuple[int, int, int], secret: str) -> bool:
         """True when this secret was verified for this state of the user within the time."""
         known = self._known.get(user)
-        return (
-            known is not None and known[1] > self._clock() and hmac.compare_digest(known[0], self._digest(user, secret))
-        )
+        return known is not None and self.holds(known) and hmac.compare_digest(known.digest, self._digest(user, secret))
+
+    def of(self, user: tuple[int, int, int]) -> Verified | None:
+        """What is remembered for this state of the user."""
+        return self._known.get(user)
+
+    def holds(self, verified: Verified) -> bool:
+        """True until the time is over."""
+        return verified.until > self._clock()
 
     def remember(self, user: tuple[int, int, int], secret: str) -> None:
         """Notes a verified secret; the time runs from now and is not prolonged by use."""
         digest = self._digest(user, secret)
         with self._lock:
-            self._known[user] = (digest, self._clock() + self._seconds)
+            self._known[user] = Verified(digest, self._clock() + self._seconds)
             self._known.move_to_end(user)
             while len(self._known) > self._size:
                 self._known.popitem(last=False)

@@ -123,7 +123,7 @@ def answer(status: int, body: bytes = b"", *headers: tuple[str, str], reason: st
     return Answer(status, (*headers, ("DAV", DAV), ("Content-Length", str(len(body)))), [body], reason)
 
 
-def streamed(pieces: Iterable[str], status: int = 207, *headers: tuple[str, str]) -> Answer:
+def streamed(pieces: Iterable[str | bytes], status: int = 207, *headers: tuple[str, str]) -> Answer:
     """A multistatus, or another answer with its headers, of the pieces of its text, sent while it is being read.
 
     The first rows are read before this returns, so that what fails at the beginning still becomes a status.
@@ -143,15 +143,15 @@ def _rejoined(first: bytes, second: bytes, rest: Iterator[bytes]) -> Iterator[by
     yield from rest
 
 
-def _chunks(pieces: Iterable[str]) -> Iterator[bytes]:
-    waiting: list[str] = []
+def _chunks(pieces: Iterable[str | bytes]) -> Iterator[bytes]:
+    waiting: list[bytes] = []
     size = 0
     for piece in pieces:
-        waiting.append(piece)
-        size += len(piece)
+        waiting.append(piece.encode() if isinstance(piece, str) else piece)
+        size += len(waiting[-1])
         if size >= CHUNK:
-            yield "".join(waiting).encode()
+            yield b"".join(waiting)
             waiting.clear()
             size = 0
     if waiting:
-        yield "".join(waiting).encode()
+        yield b"".join(waiting)

@@ -18,6 +18,7 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from carddav_msg import logs
 from carddav_msg.credentials import device
+from carddav_msg.dav.admissions import Admission, Admissions
 from carddav_msg.dav.bodies import read_body
 from carddav_msg.dav.coding import coded
 from carddav_msg.dav.credentials import BasicCredentials, parse_basic
@@ -32,7 +33,7 @@ from carddav_msg.domain.identifiers import fold
 from carddav_msg.errors import CarddavMsgError, Forbidden, Rejected, Throttled
 from carddav_msg.metrics import PLAIN_HTTP, because
 from carddav_msg.services.addressbooks import AddressBooks
-from carddav_msg.services.authentication import Authentication, Face, Hints, Visitor
+from carddav_msg.services.authentication import Authentication, Face, Hints, Method, Visitor
 from carddav_msg.services.observations import Observations
 
 log: Final = logging.getLogger("carddav_msg.dav")
@@ -70,28 +71,33 @@ class Guard:
         self._max_body_size = max_body_size
         self._public_host = public_host
         self._observations = observations
+        self._admissions = Admissions(authentication)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         login = secret = ""
         try:
-            line = str(environ.get("RAW_URI") or environ.get("REQUEST_URI") or "")
-            path = _located(self._prefix, environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", ""), line)
             if environ.get(PLAIN_HTTP):
                 given = refusal(403, "Credentials are taken over https only.", reason="plain http")
             elif environ["REQUEST_METHOD"] == "OPTIONS":
                 # Some clients look for the addressbook token before they send credentials.
                 given = answer(200, b"", ALLOW)
             else:
-                credentials = parse_basic(environ.get("HTTP_AUTHORIZATION"))
-                login, secret = credentials.login, credentials.secret
-                admitted = self._admit(environ, path, credentials)
-                if isinstance(admitted, Answer):
-                    given = admitted
+                asked = self._admissions.asked(environ)
+                admission = self._admissions.again(asked)
+                if admission is None:
+                    path = self._path(environ)
+                    credentials = parse_basic(environ.get("HTTP_AUTHORIZATION"))
+                    login, secret = credentials.login, credentials.secret
+                    admission = self._admit(environ, path, credentials)
+                    self._admissions.keep(asked, admission)
+                login = admission.login
+                request = self._request(environ, admission)
+                if isinstance(request, Answer):
+                    given = request
                 else:
-                    answered = self._lane.answer(admitted)
-                    self._observe(admitted, credentials, answered)
+                    answered = self._answered(request, admission)
                     if answered is None:
-                        return self._pass_on(admitted, credentials, start_response)
+                        return self._pass_on(request, start_response)
                     given = coded(answered, environ.get("HTTP_ACCEPT_ENCODING", ""))
         except CarddavMsgError as error:
             given = fault(error)
@@ -106,8 +112,12 @@ class Guard:
             return self._refuse(environ, start_response, given, login, given.reason)
         return _send(environ, start_response, given)
 
-    def _admit(self, environ: WSGIEnvironment, path: DavPath, credentials: BasicCredentials) -> Request | Answer:
-        """The request of a known visitor with its whole body, or the answer that refuses it."""
+    def _path(self, environ: WSGIEnvironment) -> DavPath:
+        line = str(environ.get("RAW_URI") or environ.get("REQUEST_URI") or "")
+        return _located(self._prefix, environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", ""), line)
+
+    def _admit(self, environ: WSGIEnvironment, path: DavPath, credentials: BasicCredentials) -> Admission:
+        """The visitor, at a place of theirs."""
         visitor = self._authentication.enter(
             credentials.login,
             credentials.secret,
@@ -116,22 +126,37 @@ class Guard:
             hints=Hints(request_host=environ.get("HTTP_HOST", "")),
             address=environ.get("REMOTE_ADDR", ""),
         )
-        if path.segments and not self._is_own(path.principal, visitor, credentials.login):
+        named = not path.segments or _names(path.principal, visitor, credentials.login)
+        # The names of before are read each time: they may be given to somebody else.
+        if not named and not self._addressbooks.is_home(visitor.principal, path.principal):
             raise Forbidden("read", "This is the address of another user.")
+        credential = device.parse(credentials.secret) if visitor.method is Method.DEVICE else None
+        name = credential.device if credential else ""
+        probe = device.is_probe(name)
+        lasts = named and not probe
+        return Admission(path, visitor, credentials.login, name, probe, visitor.ticket if lasts else None)
+
+    def _request(self, environ: WSGIEnvironment, admission: Admission) -> Request | Answer:
+        """The request of an admitted visitor with its whole body, or the answer that refuses the body."""
         body = read_body(environ, self._max_body_size)
         if isinstance(body, Answer):
             return body
-        return Request(environ["REQUEST_METHOD"], self._prefix, path, visitor, body, environ, self._public_host)
+        method = environ["REQUEST_METHOD"]
+        return Request(method, self._prefix, admission.path, admission.visitor, body, environ, self._public_host)
 
-    def _is_own(self, segment: str, visitor: Visitor, typed: str) -> bool:
-        """True for the visitor's principal name as it is now or once was, and for the login that was typed."""
-        own = visitor.principal
-        return segment in (own.login, typed) or fold(segment) == fold(typed) or self._addressbooks.is_home(own, segment)
+    def _answered(self, request: Request, admission: Admission) -> Answer | None:
+        """The lane's answer, or the one it gave before; None when the engine has to answer."""
+        question = self._admissions.question(request, admission)
+        answered = admission.answers.get(question) if question else None
+        if answered is None:
+            answered = self._lane.answer(request)
+            self._admissions.keep_answer(admission, question, answered)
+        self._observe(request, admission, answered)
+        return answered
 
-    def _observe(self, request: Request, credentials: BasicCredentials, answered: Answer | None) -> None:
+    def _observe(self, request: Request, admission: Admission, answered: Answer | None) -> None:
         """Notes the visit, and the state of the directory when this was a listing or a sync of it."""
-        credential = device.parse(credentials.secret) if request.principal.plain else None
-        if self._observations is None or (credential and device.is_probe(credential.device)):
+        if self._observations is None or admission.probe:
             return
         book = request.visitor.book
         # A multiget loads some cards of a state that the client knows already, an expand-property of a book none.
@@ -147,10 +172,10 @@ class Guard:
         self._observations.success(
             request.principal.id,
             Face.CARDDAV,
-            login=credentials.login,
+            login=admission.login,
             agent=request.header("USER_AGENT") or "",
             matched=request.visitor.matched,
-            device=credential.device if credential else "",
+            device=admission.device,
             book=book.id if book and fetched else 0,
             seq=book.seq if book and fetched else 0,
         )
@@ -161,10 +186,8 @@ class Guard:
             agent = environ.get("HTTP_USER_AGENT", "")
             self._observations.failure(error.user, Face.CARDDAV, error.reason, login=login, agent=agent)
 
-    def _pass_on(
-        self, request: Request, credentials: BasicCredentials, start_response: StartResponse
-    ) -> Iterable[bytes]:
-        logs.keep_out(credentials.secret)
+    def _pass_on(self, request: Request, start_response: StartResponse) -> Iterable[bytes]:
+        logs.keep_out(parse_basic(request.environ.get("HTTP_AUTHORIZATION")).secret)
         try:
             return self._engine(_for_engine(request), start_response)
         finally:
@@ -200,6 +223,11 @@ class Guard:
                 reason,
             )
         return _send(environ, start_response, given)
+
+
+def _names(segment: str, visitor: Visitor, typed: str) -> bool:
+    """True for the visitor's principal name as it is now, and for the login that was typed."""
+    return segment in (visitor.principal.login, typed) or fold(segment) == fold(typed)
 
 
 @lru_cache(maxsize=4096)

@@ -16,6 +16,7 @@ from carddav_msg.dav.books import refused_making, refused_update
 from carddav_msg.dav.exchange import Answer, BookRequest, Request, answer
 from carddav_msg.dav.expansion import ExpandProperty
 from carddav_msg.dav.faults import fault, refusal
+from carddav_msg.dav.keptpages import KeptPages
 from carddav_msg.dav.moves import move_card
 from carddav_msg.dav.preconditions import states_of
 from carddav_msg.dav.principalsearch import PrincipalSearch, SearchProperties
@@ -37,10 +38,11 @@ _EVERYTHING: Final = Propfind(Selection((), Which.ALL))
 
 
 class Lane:
-    """Answers requests of visitors. One per process; holds nothing of a request."""
+    """Answers requests of visitors. One per process; of requests it holds what all readers of a book share."""
 
     def __init__(self, addressbooks: AddressBooks) -> None:
         self._addressbooks = addressbooks
+        self._kept = KeptPages()
 
     def answer(self, request: Request) -> Answer | None:
         """The answer, or None when the engine has to give it."""
@@ -95,7 +97,7 @@ class Lane:
         asked = self._asked(request)
         if level == _CARD:
             return propfind_card(self._addressbooks, asked, selection)
-        return propfind_book(self._addressbooks, asked, selection, members=members)
+        return propfind_book(self._addressbooks, self._kept, asked, selection, members=members)
 
     def _report(self, request: Request) -> Answer:
         depth, body, level = _depth(request), requests.parse(request.body), len(request.path.segments)
@@ -107,9 +109,9 @@ class Lane:
                 raise InvalidValue(
                     "Depth", "A sync-collection report has Depth: 0; its sync-level says how deep it is."
                 )
-            return reports.sync_collection(self._addressbooks, self._asked(request), body)
+            return reports.sync_collection(self._addressbooks, self._kept, self._asked(request), body)
         if isinstance(body, Multiget) and level >= _BOOK:
-            return reports.multiget(self._addressbooks, self._asked(request), body)
+            return reports.multiget(self._addressbooks, self._kept, self._asked(request), body)
         if isinstance(body, Query) and level >= _BOOK:
             return reports.query(self._addressbooks, self._asked(request), body, depth)
         if isinstance(body, ExpandProperty):

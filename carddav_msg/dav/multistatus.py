@@ -13,7 +13,7 @@ from typing import Final
 from carddav_msg.domain.hrefs import encode
 
 CHUNK: Final = 48 * 1024
-"""Characters after which a chunk of an answer is sent."""
+"""Octets after which a chunk of an answer is sent."""
 
 DAV_NS: Final = "DAV:"
 CARDDAV_NS: Final = "urn:ietf:params:xml:ns:carddav"

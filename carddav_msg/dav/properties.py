@@ -79,13 +79,16 @@ def book_response(asked: BookRequest, selection: Selection) -> str:
     return response(asked.href, described(_BOOK, asked, selection, minimal=asked.request.minimal))
 
 
-def card_text(asked: BookRequest, selection: Selection, *, data: bool) -> CardText:
-    """How the cards of the book are answered; address-data is a property of reports only (`data`)."""
+def card_text(asked: BookRequest, selection: Selection, *, data: bool, base: str = "") -> CardText:
+    """How the cards of the book are answered; address-data is a property of reports only (`data`).
+
+    `base` is written instead of the book's address.
+    """
     writers = dict(_CARD)
     if data and ADDRESS_DATA in selection.names:
         writers[ADDRESS_DATA] = _constant(f"<CR:address-data>{DATA}</CR:address-data>")
     template = response(HREF, described(writers, asked, selection, minimal=asked.request.minimal))
-    return CardText(template, asked.href, selection.data)
+    return CardText(template, base or asked.href, selection.data)
 
 
 def _constant(element: str) -> Callable[[BookRequest], str]:

@@ -10,6 +10,7 @@ from typing import Final
 from carddav_msg import metrics
 from carddav_msg.dav.cardtext import CardText
 from carddav_msg.dav.exchange import Answer, BookRequest, Request, streamed
+from carddav_msg.dav.keptpages import HERE, KeptPages
 from carddav_msg.dav.multistatus import CLOSE, OPEN, gone, href_segment, insufficient, sentence, sync_token
 from carddav_msg.dav.properties import card_text
 from carddav_msg.dav.requests import Multiget, Query, SyncCollection
@@ -29,17 +30,23 @@ _PLAIN: Final = re.compile(r"[A-Za-z0-9_~-][A-Za-z0-9._~-]*").fullmatch
 _URL: Final = re.compile(r"(?:https?://[^/?#]*)?(/[^?#]*)", re.IGNORECASE)
 
 
-def sync_collection(addressbooks: AddressBooks, asked: BookRequest, report: SyncCollection) -> Answer:
+def sync_collection(addressbooks: AddressBooks, kept: KeptPages, asked: BookRequest, report: SyncCollection) -> Answer:
     """What changed since the token. InvalidSyncToken before anything is sent."""
     delta = addressbooks.changes(asked.principal, asked.book, report.token, report.limit)
     metrics.sync("carddav", "delta" if report.token else "full")
     text = card_text(asked, report.selection, data=True)
-    whole = text.of_whole_card
-    responses = _changed_cards(addressbooks, asked, text, delta) if whole else map(text.entries, delta.pages)
+    responses: Iterator[str] | Iterator[bytes]
+    if text.of_whole_card:
+        responses = _changed_cards(addressbooks, asked, text, delta)
+    elif report.token or report.limit is not None:
+        responses = map(text.entries, delta.pages)
+    else:  # everything, for who begins
+        shared = card_text(asked, report.selection, data=True, base=HERE)
+        responses = kept.pages(asked, shared, ("sync",), lambda: map(shared.entries, delta.pages))
     return streamed(_sync_text(responses, delta, asked.request.href))
 
 
-def multiget(addressbooks: AddressBooks, asked: BookRequest, report: Multiget) -> Answer:
+def multiget(addressbooks: AddressBooks, kept: KeptPages, asked: BookRequest, report: Multiget) -> Answer:
     """The named cards; an href that names none of this book, or not the card that was asked, is answered with 404."""
     named, strange = [], []
     request = asked.request
@@ -51,8 +58,9 @@ def multiget(addressbooks: AddressBooks, asked: BookRequest, report: Multiget) -
             strange.append(gone(sentence(href)))
         else:
             named.append(card)
+    text = card_text(asked, report.selection, data=True, base=HERE)
     cards = addressbooks.cards(asked.principal, asked.book, named)
-    return streamed(_document(map(card_text(asked, report.selection, data=True).cards, cards), strange))
+    return streamed(_document(kept.pages(asked, text, ("cards", *named), lambda: map(text.cards, cards)), strange))
 
 
 def query(addressbooks: AddressBooks, asked: BookRequest, report: Query, depth: str) -> Answer:
@@ -79,14 +87,14 @@ def _limited(responses: Iterator[str], limit: int | None, href: str) -> Iterator
         yield response
 
 
-def _document(responses: Iterator[str], more: Iterable[str]) -> Iterator[str]:
+def _document(responses: Iterable[str | bytes], more: Iterable[str]) -> Iterator[str | bytes]:
     yield OPEN
     yield from responses
     yield from more
     yield CLOSE
 
 
-def _sync_text(responses: Iterator[str], delta: Delta, href: str) -> Iterator[str]:
+def _sync_text(responses: Iterable[str | bytes], delta: Delta, href: str) -> Iterator[str | bytes]:
     yield OPEN
     yield from responses
     if delta.truncated:
@@ -106,7 +114,7 @@ def _changed_cards(addressbooks: AddressBooks, asked: BookRequest, text: CardTex
         living = [href for _, href, etag in batch if etag is not None]
         if living:
             for page in addressbooks.cards(asked.principal, asked.book, living):
-                yield text.cards(card for card in page if not isinstance(card, str))
+                yield text.cards([card for card in page if not isinstance(card, str)])
 
 
 def _card_of(request: Request, own: str, href: str) -> str | None:

@@ -8,6 +8,7 @@ from urllib.parse import quote, unquote
 import pytest
 
 from carddav_msg.dav.lane import ALLOW
+from tests.builders import somebody_writes
 from tests.dav.clients import CR, D, Dav, Reply, vcard
 from tests.isolation.house import EVERYBODY, NETWORKS, NOWHERE, House, Somebody, mark
 from tests.isolation.tree import crawl, multiget, requests, searched
@@ -90,6 +91,7 @@ def test_what_is_anothers_is_like_what_does_not_exist(house: House, who: Somebod
         for theirs, none in zip(requests(href, own), requests(nobodys, own), strict=True):
             answers, counts = [], []
             for asked, (method, path, body, headers) in ((href, theirs), (nobodys, none)):
+                somebody_writes(house.services)
                 house.statements.clear()
                 reply = client(method, path, body, **headers)
                 counts.append([statement.split()[0] for statement in house.statements])

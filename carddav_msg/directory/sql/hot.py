@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -18,6 +18,7 @@ from carddav_msg.directory.signin import AccountRow
 from carddav_msg.directory.sql.accounts import account_of, member_of
 from carddav_msg.directory.sql.borrowed import Borrowed
 from carddav_msg.directory.sql.compiled import Statement
+from carddav_msg.directory.sql.keptdoors import Asked, KeptDoors
 from carddav_msg.directory.sql.statements import statements
 from carddav_msg.domain.access import GRANTED, Book, BookKind, Grant
 from carddav_msg.domain.identifiers import fold
@@ -35,6 +36,7 @@ class SqlHotReads:
         self._engine = engine
         self._borrowed = Borrowed(engine)
         self._sqlite = engine.dialect.name == "sqlite"
+        self._doors = KeptDoors(str(engine.url.database)) if self._sqlite else None
         for name, statement in statements(self._sqlite).items():
             setattr(self, f"_{name}", Statement(statement, engine.dialect))
 
@@ -88,6 +90,24 @@ class SqlHotReads:
         return json.dumps(list(values)) if self._sqlite else list(values)
 
     def door(self, network_key: str, user_key: str, slug: str, device: str = "") -> Door | None:
+        return self._kept((network_key, user_key, slug, device), self._read_door)
+
+    def home_door(self, network_key: str, user_key: str, device: str = "") -> Door | None:
+        return self._kept((network_key, user_key, None, device), self._read_home_door)
+
+    def _kept(self, asked: Asked, read: Callable[..., Door | None]) -> Door | None:
+        """A door from memory while it is certain that it is as it was, else read."""
+        if self._doors is None:
+            return read(*asked)
+        doors = self._doors.unchanged()
+        door = doors.get(asked)
+        if door is None:
+            door = read(*asked)
+            if door is not None:
+                doors[asked] = door
+        return door
+
+    def _read_door(self, network_key: str, user_key: str, slug: str, device: str) -> Door | None:
         network, tilde, book = slug.partition(GRANTED)
         asked = {"network_key": network_key, "user_key": user_key, "device": device}
         if tilde:
@@ -99,7 +119,7 @@ class SqlHotReads:
         book = rows[0][_DOOR_ENDS:]
         return _door(rows[0], _book(book) if book[0] is not None else None)
 
-    def home_door(self, network_key: str, user_key: str, device: str = "") -> Door | None:
+    def _read_home_door(self, network_key: str, user_key: str, _slug: None, device: str) -> Door | None:
         rows = self._run(self._home_door, network_key=network_key, user_key=user_key, device=device)
         if not rows:
             return None

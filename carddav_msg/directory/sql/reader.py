@@ -101,6 +101,8 @@ class SqlDirectory(SqlSignInReads, SqlHotReads):
 
     def close(self) -> None:
         self._borrowed.drop()
+        if self._doors is not None:
+            self._doors.close()
         self._writes.dispose()
 
     def networks(self) -> list[Network]:

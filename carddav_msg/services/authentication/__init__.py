@@ -9,6 +9,6 @@ from __future__ import annotations
 from carddav_msg.services.authentication.codes import Codes
 from carddav_msg.services.authentication.signin import Authentication
 from carddav_msg.services.authentication.throttling import Limits, Throttle
-from carddav_msg.services.authentication.visitor import Face, Hints, Method, Moment, Visitor
+from carddav_msg.services.authentication.visitor import Face, Hints, Method, Moment, Ticket, Visitor
 
-__all__ = ["Authentication", "Codes", "Face", "Hints", "Limits", "Method", "Moment", "Throttle", "Visitor"]
+__all__ = ["Authentication", "Codes", "Face", "Hints", "Limits", "Method", "Moment", "Throttle", "Ticket", "Visitor"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NamedTuple
 
 from carddav_msg.directory.port import Directory
 from carddav_msg.directory.rows import Door, Named
@@ -13,6 +13,17 @@ from carddav_msg.services.authentication.visitor import Hints
 _NAMES_READ: Final = 3
 """How often a login is resolved: between its reads the user or the network may get another name."""
 
+Asked = tuple[str, str, str | None, str]
+"""What a door is read by: network key, user key, slug (None: the whole home) and device."""
+
+
+class Opened(NamedTuple):
+    """A door, which of the user's names led to it, and what it was read by."""
+
+    door: Door
+    matched: str
+    asked: Asked
+
 
 class Names:
     """Finds the one user that a login means; Rejected for none and for more than one."""
@@ -20,26 +31,27 @@ class Names:
     def __init__(self, directory: Directory) -> None:
         self._directory = directory
 
-    def door(self, login: str, slug: str | None, device_id: str, hints: Hints) -> tuple[Door, str]:
-        """The door of the one user that the login means, and which of the user's names it is.
-
-        With a slug the door has that book, without one the home.
-        """
+    def door(self, login: str, slug: str | None, device_id: str, hints: Hints) -> Opened:
+        """The door of the one user that the login means. With a slug the door has that book, without one the home."""
         if _has_nul(login, slug or "", hints):
             raise Rejected("unknown")
         parts = split_login(login)
         if parts:
-            door = self._door(fold(parts[0]), fold(parts[1]), slug, device_id)
+            asked = fold(parts[0]), fold(parts[1]), slug, device_id
+            door = self.again(asked)
             if door:
-                return door, "login"
+                return Opened(door, "login", asked)
         for _ in range(_NAMES_READ):
             named, matched = self._resolve(login, parts, hints)
-            door = self._door(named.network_key, named.user_key, slug, device_id)
+            asked = named.network_key, named.user_key, slug, device_id
+            door = self.again(asked)
             if door:
-                return door, matched
+                return Opened(door, matched, asked)
         raise Rejected("unknown")
 
-    def _door(self, network_key: str, user_key: str, slug: str | None, device_id: str) -> Door | None:
+    def again(self, asked: Asked) -> Door | None:
+        """The door as it is now."""
+        network_key, user_key, slug, device_id = asked
         if slug is None:
             return self._directory.home_door(network_key, user_key, device_id)
         return self._directory.door(network_key, user_key, slug, device_id)

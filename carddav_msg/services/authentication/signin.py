@@ -22,9 +22,9 @@ from carddav_msg.domain.identifiers import login_of
 from carddav_msg.errors import CarddavMsgError, Rejected, SignedOut, Throttled
 from carddav_msg.services.authentication.codes import Codes
 from carddav_msg.services.authentication.denials import Denials
-from carddav_msg.services.authentication.names import Names
+from carddav_msg.services.authentication.names import Asked, Names, Opened
 from carddav_msg.services.authentication.throttling import Throttle, Try
-from carddav_msg.services.authentication.visitor import Face, Hints, Knock, Method, Moment, Visitor
+from carddav_msg.services.authentication.visitor import Face, Hints, Knock, Method, Moment, Ticket, Visitor
 
 log = logging.getLogger(__name__)
 
@@ -82,7 +82,7 @@ class Authentication:
         knock = Knock(login, secret, face, device.parse(secret), slug, hints or Hints(), address, moment, phone)
         door: Door | None = None
         try:
-            door, matched = self._opened(knock)
+            door, matched, asked = self._opened(knock)
             method = self._method(door, knock)
         except (Rejected, Throttled) as refused:
             if moment is Moment.REFRESH:
@@ -105,9 +105,28 @@ class Authentication:
             door.credentials_in_query,
             door.home if slug is None and (plain or not door.grants) else None,
             knock.credential.device if knock.credential and method is Method.DEVICE else "",
+            self._ticket(asked, door, matched, method, address),
         )
 
-    def _opened(self, knock: Knock) -> tuple[Door, str]:
+    def admits(self, ticket: Ticket) -> bool:
+        """Whether the credentials behind a ticket would let the same visitor in again; one statement.
+
+        Where a login is no principal name, or what was sent has to be looked at again, they have to be sent again.
+        """
+        asked, door, verified, address = ticket
+        return self._names.again(asked) == door and (
+            verified is None or (self._memory.holds(verified) and self._throttle.is_at_home(door.user, address))
+        )
+
+    def _ticket(self, asked: Asked, door: Door, matched: str, method: Method, address: str) -> Ticket | None:
+        if matched != "login" or method not in (Method.DEVICE, Method.PASSWORD):
+            return None
+        if method is Method.DEVICE:
+            return Ticket(asked, door, None, address)
+        verified = self._memory.of((door.user, door.session_epoch, door.secret_version))
+        return verified and Ticket(asked, door, verified, address)
+
+    def _opened(self, knock: Knock) -> Opened:
         """The door that the login means, and which spelling that is."""
         if not knock.login or not knock.secret:
             raise Rejected("missing")

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from carddav_msg.credentials.device import DeviceCredential
+from carddav_msg.credentials.passwords import Verified
+from carddav_msg.directory.rows import Door
 from carddav_msg.domain.access import Book, Principal
 
 
@@ -59,6 +62,18 @@ class Knock:
     phone: str
 
 
+class Ticket(NamedTuple):
+    """By what a visitor came in whom nobody had to look at: see `Authentication.admits`.
+
+    `asked` is what the door was read by. `verified` is the memory of a password, None for a device credential.
+    """
+
+    asked: tuple[str, str, str | None, str]
+    door: Door
+    verified: Verified | None
+    address: str
+
+
 @dataclass(frozen=True, slots=True)
 class Visitor:
     """A user who proved who they are. `book` is the book asked for with `slug`, None when the home has none.
@@ -66,6 +81,7 @@ class Visitor:
     `device` is the phone that the device credential is of, empty with any other secret.
 
     `matched` says which spelling of the name was used: `cloud_username`, `alias`, `sip_username`, `login` or `domain`.
+    `ticket` lets the same credentials in again; not everybody has one.
     """
 
     principal: Principal
@@ -78,3 +94,4 @@ class Visitor:
     credentials_in_query: str = "allow"
     home: tuple[Book, ...] | None = None
     device: str = ""
+    ticket: Ticket | None = field(default=None, repr=False)

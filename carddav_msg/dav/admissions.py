@@ -1,0 +1,100 @@
+"""Who was let in before, and what they were answered.
+
+Phones ask the same question every three minutes, and nearly always nothing has changed. The same credentials for the
+same place are let in again while the door is the same, with one look at the directory. And since an answer is made of
+the request and of the door (a book's `seq` is there), the same request gets the same answer.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import Final
+from wsgiref.types import WSGIEnvironment
+
+from carddav_msg.dav.exchange import Answer, Request
+from carddav_msg.domain.hrefs import DavPath
+from carddav_msg.services.authentication import Authentication, Ticket, Visitor
+
+_MOST: Final = 8192
+_ANSWERS: Final = 8
+_SMALL: Final = 2048  # octets: what is asked again and again is no longer, nor is what is answered
+
+
+@dataclass(slots=True)
+class Admission:
+    """A visitor at a place. `login` is what was typed, `device` the phone whose credential was sent, if it was one.
+
+    `probe` says that `doctor` looks, not a phone. `ticket` is None when the credentials have to be looked at each time.
+    `answers` are those given since, by the digest of the request.
+    """
+
+    path: DavPath
+    visitor: Visitor
+    login: str
+    device: str
+    probe: bool
+    ticket: Ticket | None
+    answers: dict[bytes, Answer] = field(default_factory=dict)
+
+
+class Admissions:
+    """The admissions of one process; threads share it. It holds digests of credentials, never a secret."""
+
+    def __init__(self, authentication: Authentication) -> None:
+        self._authentication = authentication
+        self._key = os.urandom(32)
+        self._known: dict[bytes, Admission] = {}
+
+    def asked(self, environ: WSGIEnvironment) -> bytes:
+        """A digest of all that an admission depends on, beside the directory."""
+        return self._digest(
+            environ.get("HTTP_AUTHORIZATION", ""),
+            environ.get("SCRIPT_NAME", ""),
+            environ.get("PATH_INFO", ""),
+            environ.get("RAW_URI") or environ.get("REQUEST_URI") or "",
+            environ.get("HTTP_HOST", ""),
+            environ.get("REMOTE_ADDR", ""),
+        )
+
+    def again(self, asked: bytes) -> Admission | None:
+        """The admission of before, if it is one still. Unavailable when the directory can't tell."""
+        admission = self._known.get(asked)
+        if admission is None or admission.ticket is None:
+            return None
+        if self._authentication.admits(admission.ticket):
+            return admission
+        self._known.pop(asked, None)
+        return None
+
+    def keep(self, asked: bytes, admission: Admission) -> None:
+        """Remembers an admission, if it may be repeated."""
+        if admission.ticket is not None:
+            if len(self._known) >= _MOST:
+                self._known.clear()
+            self._known[asked] = admission
+
+    def question(self, request: Request, admission: Admission) -> bytes | None:
+        """A digest of all that an answer depends on beside the admission: the body and all headers, whichever are read.
+
+        None when the answer is not to be remembered: when the request is no poll, or the admission won't be repeated.
+        """
+        poll = request.method == "PROPFIND" or (request.method == "REPORT" and b"sync-collection" in request.body)
+        if admission.ticket is None or not poll or len(request.body) > _SMALL:
+            return None
+        said = [name + value for name, value in request.environ.items() if name.startswith("HTTP_")]
+        return self._digest(request.method, *said, request.body.decode("latin-1"))
+
+    @staticmethod
+    def keep_answer(admission: Admission, question: bytes | None, given: Answer | None) -> None:
+        """Remembers an answer about the book of the admission; of anything else the door tells too little."""
+        if question is None or given is None or given.status != 207 or admission.visitor.book is None:
+            return
+        if isinstance(given.body, list) and sum(map(len, given.body)) <= _SMALL:
+            if len(admission.answers) >= _ANSWERS:
+                admission.answers.clear()
+            admission.answers[question] = given
+
+    def _digest(self, *parts: str) -> bytes:
+        return blake2b("\0".join(parts).encode("utf-8", "surrogatepass"), digest_size=16, key=self._key).digest()

@@ -1,0 +1,129 @@
+"""Who is let in again without a look at the credentials: never anybody whom a look would refuse."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from carddav_msg.bootstrap import Services
+from carddav_msg.credentials import device
+from carddav_msg.dav.guard import Guard
+from tests.builders import somebody_writes
+from tests.dav.clients import CS, D, Dav, Engine, propfind, vcard
+from tests.dav.conftest import MAX_BODY, SECRET, House, build
+
+Act = Callable[[House], object]
+
+ACTS: dict[str, tuple[tuple[int, int], Act]] = {
+    "nothing": ((207, 207), lambda house: None),
+    "disabled": ((401, 401), lambda house: _change(house, enabled=False)),
+    "renamed": ((207, 207), lambda house: _change(house, cloud_username="other")),
+    "another password": ((207, 401), lambda house: _users(house).set_password("acme", "anna", "another-Password")),
+    "password and sessions ended": (
+        (401, 401),
+        lambda house: _users(house).set_password("acme", "anna", "another-Password", end_sessions=True),
+    ),
+    "phone revoked": ((401, 207), lambda house: house.services.administration.devices.revoke("acme", "anna", "phone")),
+    "all phones revoked": ((401, 207), lambda house: house.services.administration.devices.revoke_all("acme", "anna")),
+    "removed": ((401, 401), lambda house: _users(house).remove("acme", "anna")),
+}
+
+
+def _users(house: House) -> Any:
+    return house.services.administration.users
+
+
+def _change(house: House, **fields: Any) -> None:
+    _users(house).change("acme", "anna", lambda user: replace(user, **fields))
+
+
+def _credential(house: House, name: str = "phone") -> str:
+    anna = house.services.directory.user(house.network.id, "anna")
+    assert anna is not None
+    return device.issue(house.services.keyring, anna.id, anna.session_epoch, name)
+
+
+def _poll(client: Dav, house: House, **headers: str) -> tuple[int, str]:
+    reply = client("PROPFIND", house.personal, propfind(D + "displayname", CS + "getctag"), depth="0", **headers)
+    return reply.status, reply.body.decode()
+
+
+@pytest.mark.parametrize("act", ACTS)
+def test_what_an_admin_does_counts_from_the_next_request_on(any_services: Services, act: str) -> None:
+    """For a phone and for a typed password, which were let in from memory before: as a guard that has none lets in."""
+    house = build(any_services)
+    expected, do = ACTS[act]
+    secrets = (_credential(house), SECRET)
+    anna = any_services.directory.user(house.network.id, "anna")
+    assert anna is not None
+    key = any_services.keyring.current("device").key_id
+    any_services.directory.transact(lambda tx: tx.seen_device(anna.id, "phone", anna.session_epoch, key))
+    for secret in secrets * 2:
+        assert _poll(house.client("acme~anna", secret), house)[0] == 207
+    do(house)
+    for _ in range(2):
+        fresh = Guard(
+            any_services.authentication, any_services.addressbooks, Engine(), prefix="/dav", max_body_size=MAX_BODY
+        )
+        remembered = [_poll(house.client("acme~anna", secret), house) for secret in secrets]
+        assert remembered == [_poll(Dav(fresh, "acme~anna", secret), house) for secret in secrets]
+        assert (remembered[0][0], remembered[1][0]) == expected
+
+
+def test_a_changed_book_is_answered_anew(any_services: Services) -> None:
+    """A poll and an empty sync say what is so now, whoever changed the book, and each header counts."""
+    house = build(any_services)
+    house.anna.put(f"{house.personal}a.vcf", vcard(uid="a"))
+    status, before = _poll(house.anna, house)
+    assert (status, before) == _poll(house.anna, house)
+    token = house.anna.sync(house.personal).xml.findtext(D + "sync-token") or ""
+    assert not house.anna.sync(house.personal, token).members
+    assert not house.anna.sync(house.personal, token).members
+    house.client("acme~anna", _credential(house)).put(f"{house.personal}b.vcf", vcard(uid="b"))
+    assert _poll(house.anna, house)[1] != before
+    assert list(house.anna.sync(house.personal, token).members) == [f"{house.personal}b.vcf"]
+    assert _poll(house.anna, house, If='(["never"])')[0] == 412
+
+
+def test_a_password_is_looked_at_again_when_its_time_is_over(services: Services) -> None:
+    """What is remembered of a password ends; the admission that rests on it ends with it."""
+    house = build(services)
+    for _ in range(2):
+        assert _poll(house.anna, house)[0] == 207
+    looked: list[str] = []
+    verify = services.passwords.verify
+    services.passwords.verify = lambda secret, hashed: (looked.append(secret), verify(secret, hashed))[1]  # type: ignore[method-assign]
+    assert _poll(house.anna, house)[0] == 207
+    assert not looked
+    services.authentication._memory._clock = lambda: time.monotonic() + 901
+    assert _poll(house.anna, house)[0] == 207
+    assert looked == [SECRET]
+
+
+def test_a_probe_of_doctor_ends(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is good for minutes, whatever was answered before."""
+    house = build(services)
+    probe = house.client("acme~anna", _credential(house, device.probe_device(600)))
+    assert [_poll(probe, house)[0] for _ in range(2)] == [207, 207]
+    later = time.time() + 3601
+    monkeypatch.setattr("carddav_msg.credentials.device.time.time", lambda: later)
+    assert _poll(probe, house)[0] == 401
+
+
+def test_what_is_kept_of_a_database_goes_with_any_change(services: Services) -> None:
+    """Also with a change from outside, on a connection of its own."""
+    house = build(services)
+    directory = services.directory
+    door = directory.door("acme", "anna", "personal")
+    assert directory.door("acme", "anna", "personal") is door
+    somebody_writes(services)
+    again = directory.door("acme", "anna", "personal")
+    assert again == door
+    assert again is not door
+    services.directory.close()
+    assert directory.door("acme", "anna", "personal") == door
+    assert house.anna.propfind(house.personal, D + "displayname").status == 207
