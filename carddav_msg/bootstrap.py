@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -128,6 +129,8 @@ def _authentication(settings: Settings, directory: Directory, passwords: Passwor
             sso=sources(settings, "auth_allowed_sources"),
         ),
         any_login=settings.auth_any_login,
+        # All processes together have as many at work as there are cores.
+        strangers=max(1, (os.cpu_count() or 1) // settings.workers),
     )
 
 

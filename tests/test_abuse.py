@@ -16,7 +16,7 @@ from carddav_msg.bootstrap import Services
 from carddav_msg.credentials import device
 from carddav_msg.settings import Settings
 from tests.builders import add_network, add_users, new_user
-from tests.guessing import Caller, basic, guesses
+from tests.guessing import Caller, basic, elsewhere, guesses
 from tests.profiles import examples
 from tests.servers import Server, Servers
 
@@ -68,7 +68,10 @@ def test_guessers_get_what_is_configured_and_known_devices_never_wait(
         assert caller_at("192.0.2.8").poll(typed) == 207
         done = threading.Event()
         done.set()
-        quiet = [seconds for status, seconds in polls(known, phone, done, examples(ci=100, soak=2000)) if status == 207]
+        with elsewhere():
+            quiet = [
+                seconds for status, seconds in polls(known, phone, done, examples(ci=100, soak=5000)) if status == 207
+            ]
         done.clear()
         each = examples(ci=400, soak=50_000) // GUESSERS // 2
         ends: Counter[int] = Counter()
@@ -85,7 +88,8 @@ def test_guessers_get_what_is_configured_and_known_devices_never_wait(
 
         with ThreadPoolExecutor(1) as pool:
             attacked = pool.submit(attack)
-            served = list(polls(known, phone, done, 100))
+            with elsewhere():  # of this thread alone: the one that attacks is there already
+                served = list(polls(known, phone, done, 100))
             attacked.result()
         loud = [seconds for _, seconds in served]
         record_property("quiet p99 ms", round(p99(quiet), 1))

@@ -21,6 +21,7 @@ from granian.net import SocketHolder  # type: ignore[attr-defined]  # its stubs 
 
 from carddav_msg import logs
 from carddav_msg.cli.listener import BACKLOG
+from carddav_msg.priorities import answer_soon
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIApplication
@@ -92,6 +93,7 @@ class Workers(Granian):  # type: ignore[misc,valid-type]  # the class is chosen 
         """Called in each worker, behind the fork."""
         from carddav_msg.wsgi import begin
 
+        answer_soon()
         services, application = self._server()
         logs.configure(services.settings.log_level)
         logs.adopt(*_LOGGERS)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
-import sys
 import threading
 import time
 from collections import OrderedDict
@@ -15,6 +14,7 @@ from typing import Final, NamedTuple, TypeVar
 
 from carddav_msg import metrics
 from carddav_msg.errors import InvalidValue
+from carddav_msg.priorities import step_back
 
 _PREFIXES: Final = {
     "$argon2id$": "argon2",
@@ -30,7 +30,6 @@ _PREFIXES: Final = {
 }
 PASSWORD_LENGTH: Final = 1024
 T = TypeVar("T")
-_NICE: Final = 10
 
 
 class Passwords:
@@ -50,7 +49,7 @@ class Passwords:
             argon2__time_cost=time_cost,
             argon2__parallelism=parallelism,
         )
-        self._cores = ThreadPoolExecutor(os.cpu_count() or 1, "hash", initializer=_step_back)
+        self._cores = ThreadPoolExecutor(os.cpu_count() or 1, "hash", initializer=step_back)
         self._nobody = self._context.hash("nobody has this password")
 
     def _run(self, work: Callable[[], T]) -> T:
@@ -82,12 +81,6 @@ class Passwords:
         except ValueError:
             return False, None
         return bool(right), better
-
-
-def _step_back() -> None:
-    """Lets everything else of the machine go before hashes: who polls with a known device never waits for guessers."""
-    if sys.platform == "linux":  # where a thread has a priority of its own
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
 
 
 def check_hash(text: str) -> str:

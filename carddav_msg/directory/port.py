@@ -89,6 +89,9 @@ class Reads(HotReads, SignInReads, RenderingReads, Protocol):
     def selected(self, cloud_id: str, hosts: Sequence[str]) -> tuple[set[int], list[set[int]]]:
         """The networks that a normalised Cloud ID selects, and those that each host (SIP host or domain) selects."""
 
+    def network_row(self, network_id: str) -> int | None:
+        """The row of `network`, for who needs no more of it."""
+
     def sole_network(self) -> int | None:
         """The row of the only network there is; None when there are more, or none."""
 

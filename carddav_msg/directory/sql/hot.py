@@ -57,6 +57,7 @@ class SqlHotReads:
     _photo: Statement
     _selected: Statement
     _named: Statement
+    _network_row: Statement
     _two_networks: Statement
 
     def _run(self, statement: Statement, **parameters: Any) -> list[Any]:
@@ -175,6 +176,10 @@ class SqlHotReads:
                 for place in [0] if host is None else [place for place, one in enumerate(hosts, 1) if one == host]:
                     found[place].add(network)
         return found[0], found[1:]
+
+    def network_row(self, network_id: str) -> int | None:
+        rows = self._run(self._network_row, key=fold(network_id))
+        return rows[0][1] if rows else None
 
     def sole_network(self) -> int | None:
         rows = self._run(self._two_networks)

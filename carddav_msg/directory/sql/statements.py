@@ -35,6 +35,7 @@ from carddav_msg.directory.sql.schema import (
     devices,
     grants,
     known_places,
+    network_aliases,
     network_cloud_ids,
     network_domains,
     networks,
@@ -124,6 +125,12 @@ def statements(sqlite: bool) -> dict[str, Select[Any] | CompoundSelect[Any]]:
             ),
             select(null(), network_cloud_ids.c.network).where(network_cloud_ids.c.cloud_id == bindparam("cloud_id")),
         ),
+        "network_row": union_all(
+            select(literal_column("0"), networks.c.id).where(networks.c.network_key == bindparam("key")),
+            select(literal_column("1"), network_aliases.c.network).where(
+                network_aliases.c.alias_key == bindparam("key")
+            ),
+        ).order_by(literal_column("1")),
         "two_networks": select(networks.c.id).limit(literal_column("2")),
         "named": _named_statement(
             among(users.c.network, "networks", Row), among(user_aliases.c.network, "networks", Row)

@@ -65,9 +65,9 @@ class Names:
             return fold(login)
         name, networks = login, set[int]()
         parts = split_login(login)
-        network = self._directory.network(parts[0]) if parts else None
-        if parts and network:
-            name, networks = parts[1], {network.id}
+        network = self._directory.network_row(parts[0]) if parts else None
+        if parts and network is not None:
+            name, networks = parts[1], {network}
         else:
             networks = self._candidates(hints)
         left, at, domain = name.rpartition("@")
@@ -77,8 +77,8 @@ class Names:
         return f"{','.join(map(str, sorted(networks)))} {fold(name)}"
 
     def _resolve(self, login: str, parts: tuple[str, str] | None, hints: Hints) -> tuple[Named, str]:
-        if parts and (network := self._directory.network(parts[0])):
-            named, _ = self._within([network.id], parts[1]) or (None, "")
+        if parts and (network := self._directory.network_row(parts[0])) is not None:
+            named, _ = self._within([network], parts[1]) or (None, "")
             if named:
                 return named, "login"
             raise Rejected("unknown")

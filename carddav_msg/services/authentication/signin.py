@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import hmac
 import logging
-import os
 import threading
 import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final, NoReturn
+from typing import NoReturn
 
 from carddav_msg import metrics
 from carddav_msg.credentials import device
@@ -28,11 +27,6 @@ from carddav_msg.services.authentication.visitor import Face, Hints, Knock, Meth
 
 log = logging.getLogger(__name__)
 
-_STRANGERS: Final = max(2, os.cpu_count() or 1)
-"""Of requests whose secret is still to be looked at, so many go on at once and the others wait. What threads of ours do
-in between they do one at a time, so a known device would wait for each of them.
-"""
-
 
 class Authentication:
     """Verifies credentials. Every refusal is the same `Rejected`, after the same work (DESIGN §2)."""
@@ -47,7 +41,11 @@ class Authentication:
         codes: Codes,
         *,
         any_login: bool,
+        strangers: int = 2,
     ) -> None:
+        """So many `strangers`, whose secret is still to be looked at, are let on at once and the others wait: what our
+        threads do beside hashing they do one at a time, and a known device would wait for each of them.
+        """
         self._directory = directory
         self._passwords = passwords
         self._keyring = keyring
@@ -57,7 +55,7 @@ class Authentication:
         self._names = Names(directory)
         self._denials = Denials(directory, keyring)
         self._any_login = any_login
-        self._strangers = threading.BoundedSemaphore(_STRANGERS)
+        self._strangers = threading.BoundedSemaphore(strangers)
 
     def enter(
         self,
