@@ -107,12 +107,15 @@ class BookRequest:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Status, headers and the chunks of the body. `reason` is for the log and set when the request was refused."""
+    """Status, headers and the chunks of the body. `reason` is for the log and set when the request was refused; `sync`
+    is for counters: `full` or `delta` where it is one.
+    """
 
     status: int
     headers: Headers = ()
     body: Iterable[bytes] = ()
     reason: str = ""
+    sync: str = ""
 
 
 def answer(status: int, body: bytes = b"", *headers: tuple[str, str], reason: str = "") -> Answer:

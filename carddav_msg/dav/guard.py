@@ -16,7 +16,7 @@ from typing import Final
 from urllib.parse import quote, unquote_to_bytes, urlsplit
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-from carddav_msg import logs
+from carddav_msg import logs, metrics
 from carddav_msg.credentials import device
 from carddav_msg.dav.admissions import Admission, Admissions
 from carddav_msg.dav.bodies import read_body
@@ -152,6 +152,8 @@ class Guard:
             answered = self._lane.answer(request)
             self._admissions.keep_answer(admission, question, answered)
         self._observe(request, admission, answered)
+        if answered is not None and answered.sync:
+            metrics.sync(Face.CARDDAV, answered.sync)
         return answered
 
     def _observe(self, request: Request, admission: Admission, answered: Answer | None) -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from itertools import islice
 from typing import Final
 
-from carddav_msg import metrics
 from carddav_msg.dav.cardtext import CardText
 from carddav_msg.dav.exchange import Answer, BookRequest, Request, streamed
 from carddav_msg.dav.keptpages import HERE, KeptPages
@@ -33,7 +33,6 @@ _URL: Final = re.compile(r"(?:https?://[^/?#]*)?(/[^?#]*)", re.IGNORECASE)
 def sync_collection(addressbooks: AddressBooks, kept: KeptPages, asked: BookRequest, report: SyncCollection) -> Answer:
     """What changed since the token. InvalidSyncToken before anything is sent."""
     delta = addressbooks.changes(asked.principal, asked.book, report.token, report.limit)
-    metrics.sync("carddav", "delta" if report.token else "full")
     text = card_text(asked, report.selection, data=True)
     responses: Iterator[str] | Iterator[bytes]
     if text.of_whole_card:
@@ -43,7 +42,8 @@ def sync_collection(addressbooks: AddressBooks, kept: KeptPages, asked: BookRequ
     else:  # everything, for who begins
         shared = card_text(asked, report.selection, data=True, base=HERE)
         responses = kept.pages(asked, shared, ("sync",), lambda: map(shared.entries, delta.pages))
-    return streamed(_sync_text(responses, delta, asked.request.href))
+    given = streamed(_sync_text(responses, delta, asked.request.href))
+    return replace(given, sync="delta" if report.token else "full")
 
 
 def multiget(addressbooks: AddressBooks, kept: KeptPages, asked: BookRequest, report: Multiget) -> Answer:
