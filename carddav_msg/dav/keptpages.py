@@ -23,7 +23,7 @@ from carddav_msg.dav.exchange import BookRequest
 HERE: Final = "\0"
 """Stands in a kept text for the address of the book, in which the reader's name is; XML has no NUL."""
 _HERE: Final = HERE.encode()
-_ROOM: Final = 64 * 1024 * 1024  # octets on disk, of all texts of a process
+_ROOM: Final = 256 * 1024 * 1024  # octets on disk, of all texts of a process: a book of 100,000 cards has 150 MB
 _WORTH_IT: Final = 64 * 1024  # octets; a shorter text is as quick to write again
 _PIECE: Final = 64 * 1024
 
