@@ -45,14 +45,18 @@ def answer_soon() -> None:
 def step_back() -> None:
     """For a thread that hashes: everything else of the machine goes before."""
     if sys.platform == "linux":  # where a thread has a priority of its own
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
+        own = threading.get_native_id()
+        os.setpriority(os.PRIO_PROCESS, own, max(_NICE, os.getpriority(os.PRIO_PROCESS, own)))
         _set_slice(_USUAL)
 
 
 def _set_slice(nanoseconds: int) -> None:
-    """For this thread. Kernels that know no slices, or forbid to choose them, leave all as it is."""
+    """For this thread, unless an operator chose how it is scheduled. Kernels that know no slices, or forbid to choose
+    them, leave all as it is.
+    """
     number = _CALLS.get(platform.machine())
-    if number is not None and sys.maxsize > 2**32:  # a 32-bit program has other numbers
+    usual = os.sched_getscheduler(0) == os.SCHED_OTHER
+    if usual and number is not None and sys.maxsize > 2**32:  # a 32-bit program has other numbers
         nice = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
         size = ctypes.sizeof(_Attributes)
         attributes = _Attributes(size=size, sched_nice=nice, sched_runtime=nanoseconds)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import resource
 import socket
 import subprocess
 import sys
@@ -31,6 +32,7 @@ log = logging.getLogger(__name__)
 
 _KEPT: Final = ("HOME", "LANG", "LC_", "PATH", "PG", "PROMETHEUS_", "PYTHON", "SSL_", "TMPDIR", "TZ")
 """Variables that the workers need. Each is in the environ of each request, so none may look like a header."""
+_DESCRIPTORS: Final = 65_536
 _SUPERSEDED: Final = (
     "Warning: Cards are rendered by a newer release, or with settings that were set after these. This server answers "
     "reads, and refuses to change cards that are rendered so. To go back to these settings: carddav-msg rebuild"
@@ -153,10 +155,19 @@ class _Rebuild:
 def _run(current: _Current) -> None:
     """Serves until it is told to end."""
     settings = current.services.settings
+    _allow_descriptors()
     if settings.metrics_port:
         check_address(settings.metrics_host, settings.metrics_port, "metrics_host and metrics_port")
     with listening(settings.host, settings.port) as listener:
         _serve(current, listener, Metrics(settings) if settings.metrics_port else None)
+
+
+def _allow_descriptors() -> None:
+    """As many as we may have: of the connections of idle phones there are more than the 1,024 that are usual."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, _DESCRIPTORS)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _serve(current: _Current, listener: socket.socket, metrics: Metrics | None) -> None:

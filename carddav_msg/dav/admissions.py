@@ -8,6 +8,8 @@ the request and of the door (a book's `seq` is there), the same request gets the
 from __future__ import annotations
 
 import os
+import threading
+from collections import OrderedDict
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Final
@@ -17,8 +19,8 @@ from carddav_msg.dav.exchange import Answer, Request
 from carddav_msg.domain.hrefs import DavPath
 from carddav_msg.services.authentication import Authentication, Ticket, Visitor
 
-_MOST: Final = 8192
-_ANSWERS: Final = 8
+_MOST: Final = 16_384
+_ANSWERS: Final = 2  # a poll and a sync
 _SMALL: Final = 2048  # octets: what is asked again and again is no longer, nor is what is answered
 
 
@@ -35,8 +37,8 @@ class Admission:
     login: str
     device: str
     probe: bool
-    ticket: Ticket | None
-    answers: dict[bytes, Answer] = field(default_factory=dict)
+    ticket: Ticket | None = field(repr=False)
+    answers: dict[bytes, Answer] = field(default_factory=dict, repr=False)
 
 
 class Admissions:
@@ -45,7 +47,8 @@ class Admissions:
     def __init__(self, authentication: Authentication) -> None:
         self._authentication = authentication
         self._key = os.urandom(32)
-        self._known: dict[bytes, Admission] = {}
+        self._known: OrderedDict[bytes, Admission] = OrderedDict()
+        self._lock = threading.Lock()
 
     def asked(self, environ: WSGIEnvironment) -> bytes:
         """A digest of all that an admission depends on, beside the directory."""
@@ -68,13 +71,6 @@ class Admissions:
         self._known.pop(asked, None)
         return None
 
-    def keep(self, asked: bytes, admission: Admission) -> None:
-        """Remembers an admission, if it may be repeated."""
-        if admission.ticket is not None:
-            if len(self._known) >= _MOST:
-                self._known.clear()
-            self._known[asked] = admission
-
     def question(self, request: Request, admission: Admission) -> bytes | None:
         """A digest of all that an answer depends on beside the admission: the body and all headers, whichever are read.
 
@@ -83,13 +79,18 @@ class Admissions:
         poll = request.method == "PROPFIND" or (request.method == "REPORT" and b"sync-collection" in request.body)
         if admission.ticket is None or not poll or len(request.body) > _SMALL:
             return None
-        said = [name + value for name, value in request.environ.items() if name.startswith("HTTP_")]
+        said = [f"{name}={value}" for name, value in request.environ.items() if name.startswith("HTTP_")]
         return self._digest(request.method, *said, request.body.decode("latin-1"))
 
-    @staticmethod
-    def keep_answer(admission: Admission, question: bytes | None, given: Answer | None) -> None:
-        """Remembers an answer about the book of the admission; of anything else the door tells too little."""
-        if question is None or given is None or given.status != 207 or admission.visitor.book is None:
+    def keep(self, asked: bytes, admission: Admission, question: bytes, given: Answer | None) -> None:
+        """Remembers the admission of a poll, in place of the oldest if there are too many. Also the answer, if it is
+        a short one about the book of the admission: of anything else the door tells too little.
+        """
+        with self._lock:
+            self._known[asked] = admission
+            if len(self._known) > _MOST:
+                self._known.popitem(last=False)
+        if given is None or given.status != 207 or admission.visitor.book is None:
             return
         if isinstance(given.body, list) and sum(map(len, given.body)) <= _SMALL:
             if len(admission.answers) >= _ANSWERS:

@@ -89,13 +89,12 @@ class Guard:
                     credentials = parse_basic(environ.get("HTTP_AUTHORIZATION"))
                     login, secret = credentials.login, credentials.secret
                     admission = self._admit(environ, path, credentials)
-                    self._admissions.keep(asked, admission)
                 login = admission.login
                 request = self._request(environ, admission)
                 if isinstance(request, Answer):
                     given = request
                 else:
-                    answered = self._answered(request, admission)
+                    answered = self._answered(asked, request, admission)
                     if answered is None:
                         return self._pass_on(request, start_response)
                     given = coded(answered, environ.get("HTTP_ACCEPT_ENCODING", ""))
@@ -144,13 +143,14 @@ class Guard:
         method = environ["REQUEST_METHOD"]
         return Request(method, self._prefix, admission.path, admission.visitor, body, environ, self._public_host)
 
-    def _answered(self, request: Request, admission: Admission) -> Answer | None:
+    def _answered(self, asked: bytes, request: Request, admission: Admission) -> Answer | None:
         """The lane's answer, or the one it gave before; None when the engine has to answer."""
         question = self._admissions.question(request, admission)
         answered = admission.answers.get(question) if question else None
         if answered is None:
             answered = self._lane.answer(request)
-            self._admissions.keep_answer(admission, question, answered)
+            if question:
+                self._admissions.keep(asked, admission, question, answered)
         self._observe(request, admission, answered)
         if answered is not None and answered.sync:
             metrics.sync(Face.CARDDAV, answered.sync)

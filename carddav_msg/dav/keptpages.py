@@ -24,6 +24,7 @@ HERE: Final = "\0"
 """Stands in a kept text for the address of the book, in which the reader's name is; XML has no NUL."""
 _HERE: Final = HERE.encode()
 _ROOM: Final = 256 * 1024 * 1024  # octets on disk, of all texts of a process: a book of 100,000 cards has 150 MB
+_TEXTS: Final = 512  # of which each has a descriptor
 _WORTH_IT: Final = 64 * 1024  # octets; a shorter text is as quick to write again
 _PIECE: Final = 64 * 1024
 
@@ -89,7 +90,7 @@ class KeptPages:
         for page in pages:
             piece = page.encode()
             size += len(piece)
-            keeps = keeps and size <= self._room // 2
+            keeps = keeps and size <= self._room // 8
             if keeps:
                 waiting.append(piece)
                 if size >= _WORTH_IT:
@@ -107,5 +108,5 @@ class KeptPages:
         with self._lock:
             self._texts[key] = text
             taken = sum(one.size for one in self._texts.values())
-            while taken > self._room:
+            while taken > self._room or len(self._texts) > _TEXTS:
                 taken -= self._texts.popitem(last=False)[1].size

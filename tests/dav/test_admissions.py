@@ -12,7 +12,7 @@ import pytest
 from carddav_msg.bootstrap import Services
 from carddav_msg.credentials import device
 from carddav_msg.dav.guard import Guard
-from tests.builders import somebody_writes
+from tests.builders import add_user, somebody_writes
 from tests.dav.clients import CS, D, Dav, Engine, propfind, vcard
 from tests.dav.conftest import MAX_BODY, SECRET, House, build
 
@@ -72,6 +72,16 @@ def test_what_an_admin_does_counts_from_the_next_request_on(any_services: Servic
         remembered = [_poll(house.client("acme~anna", secret), house) for secret in secrets]
         assert remembered == [_poll(Dav(fresh, "acme~anna", secret), house) for secret in secrets]
         assert (remembered[0][0], remembered[1][0]) == expected
+
+
+def test_a_name_of_before_is_asked_each_time(services: Services) -> None:
+    """A login of an old name means whoever has it now, also for a phone that polled with it."""
+    house = build(services)
+    phone = house.client("acme~anna", _credential(house))
+    _change(house, cloud_username="other")
+    assert [_poll(client, house)[0] for client in (phone, house.anna) * 2] == [207] * 4
+    add_user(services, house.network, "anna", password="another-Password")
+    assert [_poll(client, house)[0] for client in (phone, house.anna) * 2] == [401] * 4
 
 
 def test_a_changed_book_is_answered_anew(any_services: Services) -> None:

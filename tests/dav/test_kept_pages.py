@@ -106,17 +106,26 @@ def test_without_room_nothing_is_kept_and_all_is_sent(
     assert not house.guard._lane._kept._texts
 
 
-def test_texts_have_a_bound_and_no_names(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
-    """The longest unused goes first; the folder stays empty; a text beyond half of the room is not kept."""
+def test_texts_have_bounds_and_no_names(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
+    """The longest unused goes first, for want of room or of descriptors; the folder stays empty; no text takes all."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    pages = keptpages.KeptPages(room=400_000)
+    pages = keptpages.KeptPages(room=1_200_000)
     asked: Any = type("Asked", (), {"book": type("B", (), {"id": 1, "epoch": 1, "seq": 1}), "href": "/"})()
     text: Any = type("Text", (), {"form": ("",)})()
-    for which, length in (("a", 150_000), ("b", 150_000), ("a", 150_000), ("c", 150_000), ("large", 250_000)):
-        assert sum(map(len, pages.pages(asked, text, (which,), lambda n=length: iter(["x" * n])))) == length
-    assert sum(one.size for one in pages._texts.values()) <= 400_000
-    made: list[str] = []
-    for which in ("a", "c", "b"):
-        list(pages.pages(asked, text, (which,), lambda w=which: (made.append(w), iter(["x" * 150_000]))[1]))
-    assert made == ["b"]
+
+    def read(which: str, length: int = 150_000) -> bool:
+        """Whether it had to be made."""
+        made: list[str] = []
+        got = pages.pages(asked, text, (which,), lambda: (made.append(which), iter(["x" * length]))[1])
+        assert sum(map(len, got)) == length
+        return bool(made)
+
+    assert all(read(which) for which in "abcdefgh")
+    assert not read("a")
+    assert read("i")
+    assert [read(which) for which in "aib"] == [False, False, True]
+    assert read("large", 160_000) is read("large", 160_000) is True
+    monkeypatch.setattr(keptpages, "_TEXTS", 3)
+    read("j")
+    assert len(pages._texts) == 3
     assert not list(tmp_path.iterdir())

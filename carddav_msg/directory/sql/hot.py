@@ -76,6 +76,8 @@ class SqlHotReads:
                 connection.invalidate()
                 connection.close()
                 self._borrowed.drop()
+                if self._doors is not None:
+                    self._doors.close()  # should there be another file now, it has to be looked at, too
                 log.warning("The database could not answer: %s", error)
                 if self._sqlite or attempt == 2:
                     raise Unavailable(f"The database can't answer now ({type(error).__name__}).") from None

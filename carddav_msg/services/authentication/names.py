@@ -18,11 +18,13 @@ Asked = tuple[str, str, str | None, str]
 
 
 class Opened(NamedTuple):
-    """A door, which of the user's names led to it, and what it was read by."""
+    """A door, and which of the user's names led to it. `asked` is what it was read by if the login says that;
+    any other name may mean somebody else tomorrow.
+    """
 
     door: Door
     matched: str
-    asked: Asked
+    asked: Asked | None = None
 
 
 class Names:
@@ -43,10 +45,9 @@ class Names:
                 return Opened(door, "login", asked)
         for _ in range(_NAMES_READ):
             named, matched = self._resolve(login, parts, hints)
-            asked = named.network_key, named.user_key, slug, device_id
-            door = self.again(asked)
+            door = self.again((named.network_key, named.user_key, slug, device_id))
             if door:
-                return Opened(door, matched, asked)
+                return Opened(door, matched)
         raise Rejected("unknown")
 
     def again(self, asked: Asked) -> Door | None:

@@ -103,21 +103,21 @@ class Authentication:
             door.credentials_in_query,
             door.home if slug is None and (plain or not door.grants) else None,
             knock.credential.device if knock.credential and method is Method.DEVICE else "",
-            self._ticket(asked, door, matched, method, address),
+            self._ticket(asked, door, method, address),
         )
 
     def admits(self, ticket: Ticket) -> bool:
         """Whether the credentials behind a ticket would let the same visitor in again; one statement.
 
-        Where a login is no principal name, or what was sent has to be looked at again, they have to be sent again.
+        There are tickets for principal names alone, as they are now: any other name may mean somebody else tomorrow.
         """
         asked, door, verified, address = ticket
         return self._names.again(asked) == door and (
             verified is None or (self._memory.holds(verified) and self._throttle.is_at_home(door.user, address))
         )
 
-    def _ticket(self, asked: Asked, door: Door, matched: str, method: Method, address: str) -> Ticket | None:
-        if matched != "login" or method not in (Method.DEVICE, Method.PASSWORD):
+    def _ticket(self, asked: Asked | None, door: Door, method: Method, address: str) -> Ticket | None:
+        if asked is None or method not in (Method.DEVICE, Method.PASSWORD):
             return None
         if method is Method.DEVICE:
             return Ticket(asked, door, None, address)
