@@ -54,8 +54,10 @@ def elsewhere() -> Iterator[None]:
         os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
     except PermissionError:
         yield
-    else:
+        return
+    try:
         yield
+    finally:
         os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
 
 

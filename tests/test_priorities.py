@@ -45,7 +45,12 @@ def test_who_hashes_steps_back_and_nobody_else_does() -> None:
 
 
 def test_another_machine_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the number of the call is not known, nothing is called."""
-    monkeypatch.setattr(platform, "machine", lambda: "pdp11")
-    monkeypatch.setattr(ctypes, "CDLL", None)
-    priorities._set_slice(1)
+    """Where the number of the call is not known, nothing is called; where it is, it is."""
+    called: list[object] = []
+    monkeypatch.setattr(ctypes, "CDLL", lambda name: called.append(name) or ctypes.PyDLL(name))
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(priorities.answer_soon).result()
+        assert len(called) == 1
+        monkeypatch.setattr(platform, "machine", lambda: "pdp11")
+        pool.submit(priorities.answer_soon).result()
+    assert len(called) == 1

@@ -100,7 +100,7 @@ def check_hash(text: str) -> str:
 
 
 class Verified(NamedTuple):
-    """That a secret was right, until when; the secret itself is in no repr, nor here."""
+    """That a secret was right, which a keyed digest stands for, and until when (of the clock) that is remembered."""
 
     digest: bytes
     until: float

@@ -66,7 +66,7 @@ class CardText:
     def cards(self, page: Sequence[CardRow | str]) -> str:
         """The responses for cards; behind them, for each href without a card, that it is gone."""
         found = [card for card in page if not isinstance(card, str)]
-        if self._holes == [HREF, ETAG, DATA]:  # what clients ask
+        if found and self._holes == [HREF, ETAG, DATA]:  # what clients ask
             before, between, around, behind = self._literals
             before += self._base
             places = self._places([card.href for card in found])
@@ -74,7 +74,7 @@ class CardText:
             datas = text("\0".join([self._data.of(card.text) for card in found])).split("\0")
             parts = [
                 f"{before}{place}{between}{card.etag}{around}{data}{behind}"
-                for card, place, data in zip(found, places, datas, strict=False)
+                for card, place, data in zip(found, places, datas, strict=True)
             ]
         else:
             parts = list(map(self.card, found))

@@ -125,7 +125,7 @@ class Guard:
             hints=Hints(request_host=environ.get("HTTP_HOST", "")),
             address=environ.get("REMOTE_ADDR", ""),
         )
-        named = not path.segments or _names(path.principal, visitor, credentials.login)
+        named = not path.segments or _is_named_so(path.principal, visitor, credentials.login)
         # The names of before are read each time: they may be given to somebody else.
         if not named and not self._addressbooks.is_home(visitor.principal, path.principal):
             raise Forbidden("read", "This is the address of another user.")
@@ -227,7 +227,7 @@ class Guard:
         return _send(environ, start_response, given)
 
 
-def _names(segment: str, visitor: Visitor, typed: str) -> bool:
+def _is_named_so(segment: str, visitor: Visitor, typed: str) -> bool:
     """True for the visitor's principal name as it is now, and for the login that was typed."""
     return segment in (visitor.principal.login, typed) or fold(segment) == fold(typed)
 

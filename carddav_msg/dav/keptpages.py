@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from hashlib import blake2b
 from tempfile import mkstemp
 from typing import Final
@@ -67,10 +67,11 @@ class KeptPages:
         self._lock = threading.Lock()
 
     def pages(
-        self, asked: BookRequest, text: CardText, which: tuple[str, ...], make: Callable[[], Iterable[str]]
+        self, asked: BookRequest, text: CardText, which: tuple[str, ...], pages: Iterable[str]
     ) -> Iterator[bytes]:
-        """What `make` gives, or what it gave before: responses that `text`, with HERE as its base, writes for cards of
-        the book that was asked. `which` says for which cards. Who may read the book is not asked here.
+        """The `pages`, or what was kept of them, and then they are not read: responses that `text`, with HERE as its
+        base, writes for cards of the book that was asked. `which` says for which cards. Who may read the book is not
+        asked here.
         """
         made_of = (asked.book.id, asked.book.epoch, asked.book.seq, text.form, which)
         key = blake2b(repr(made_of).encode(), digest_size=16).digest()
@@ -79,7 +80,7 @@ class KeptPages:
             kept = self._texts.get(key)
             if kept is not None:
                 self._texts.move_to_end(key)
-        pieces = self._made(key, make()) if kept is None else kept.pieces()
+        pieces = self._made(key, pages) if kept is None else kept.pieces()
         return (piece.replace(_HERE, base) for piece in pieces)
 
     def _made(self, key: bytes, pages: Iterable[str]) -> Iterator[bytes]:

@@ -43,9 +43,7 @@ def _members(addressbooks: AddressBooks, kept: KeptPages, asked: BookRequest, se
     """The cards themselves are read only for their sizes and times."""
     text = card_text(asked, selection, data=False, base=HERE)
     if text.of_whole_card:
-        return kept.pages(
-            asked, text, ("members",), lambda: map(text.card, addressbooks.texts(asked.principal, asked.book))
-        )
-    return kept.pages(
-        asked, text, ("members",), lambda: map(text.entries, addressbooks.listing(asked.principal, asked.book))
-    )
+        pages = map(text.card, addressbooks.texts(asked.principal, asked.book))
+    else:
+        pages = map(text.entries, addressbooks.listing(asked.principal, asked.book))
+    return kept.pages(asked, text, ("members",), pages)

@@ -33,15 +33,10 @@ _URL: Final = re.compile(r"(?:https?://[^/?#]*)?(/[^?#]*)", re.IGNORECASE)
 def sync_collection(addressbooks: AddressBooks, kept: KeptPages, asked: BookRequest, report: SyncCollection) -> Answer:
     """What changed since the token. InvalidSyncToken before anything is sent."""
     delta = addressbooks.changes(asked.principal, asked.book, report.token, report.limit)
-    text = card_text(asked, report.selection, data=True)
-    responses: Iterator[str] | Iterator[bytes]
-    if text.of_whole_card:
-        responses = _changed_cards(addressbooks, asked, text, delta)
-    elif report.token or report.limit is not None:
-        responses = map(text.entries, delta.pages)
-    else:  # everything, for who begins
-        shared = card_text(asked, report.selection, data=True, base=HERE)
-        responses = kept.pages(asked, shared, ("sync",), lambda: map(shared.entries, delta.pages))
+    whole = not report.token and report.limit is None
+    text = card_text(asked, report.selection, data=True, base=HERE if whole else "")
+    pages = _changed_cards(addressbooks, asked, text, delta) if text.of_whole_card else map(text.entries, delta.pages)
+    responses = kept.pages(asked, text, ("sync",), pages) if whole else pages
     given = streamed(_sync_text(responses, delta, asked.request.href))
     return replace(given, sync="delta" if report.token else "full")
 
@@ -60,7 +55,7 @@ def multiget(addressbooks: AddressBooks, kept: KeptPages, asked: BookRequest, re
             named.append(card)
     text = card_text(asked, report.selection, data=True, base=HERE)
     cards = addressbooks.cards(asked.principal, asked.book, named)
-    return streamed(_document(kept.pages(asked, text, ("cards", *named), lambda: map(text.cards, cards)), strange))
+    return streamed(_document(kept.pages(asked, text, ("cards", *named), map(text.cards, cards)), strange))
 
 
 def query(addressbooks: AddressBooks, asked: BookRequest, report: Query, depth: str) -> Answer:

@@ -9,6 +9,9 @@ from carddav_msg.domain.access import Book, Grant
 from carddav_msg.domain.contact import View
 from carddav_msg.domain.user import User
 
+Asked = tuple[str, str, str | None, str]
+"""What a door is read by: network key, user key, slug (None: the whole home) and device."""
+
 
 class Door(NamedTuple):
     """All that one request needs to be let in: the user, the state of the credentials, and one book.

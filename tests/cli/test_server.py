@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import resource
 import socket
 import sys
 import time
@@ -120,6 +121,18 @@ def test_sigterm_ends_the_server(server: Servers, settings: Settings) -> None:
     started = server(settings, workers=2)
     assert "Traceback" not in started.stop()
     assert started.status == 0
+
+
+def test_it_takes_the_descriptors_that_it_may_have(server: Servers, settings: Settings) -> None:
+    """A system's usual 1,024 are fewer than the connections of idle phones."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    shell = f"ulimit -S -n 256 && exec {sys.executable} -m carddav_msg serve --port 0"
+    running = server.process(["sh", "-c", shell], environment(settings), "http://127.0.0.1:0")
+    said(running, r"carddav-msg serves")
+    limits = Path(f"/proc/{running.pid}/limits").read_text()
+    found = re.search(r"^Max open files +(\d+)", limits, re.MULTILINE)
+    assert found is not None
+    assert int(found[1]) == (65_536 if hard == resource.RLIM_INFINITY else min(hard, 65_536))
 
 
 def test_an_older_schema_is_refused(command: Command, settings: Settings) -> None:

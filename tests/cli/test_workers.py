@@ -143,6 +143,7 @@ def test_a_worker_that_dies_is_replaced(server: Servers, settings: Settings, ann
     wait_for(lambda: len(workers_of(started.pid) - {victim}) == 2, started)
     with polling(port_of(started), anna, 1) as (phone,):
         wait_for(lambda: phone.answered > 5, started)
+    assert victim not in workers_of(started.pid)
 
 
 def test_systemd_keeps_the_socket_over_a_restart(

@@ -13,12 +13,12 @@ from typing import Any
 from sqlalchemy import Engine
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from carddav_msg.directory.rows import CardRow, Door, Entry, Named
+from carddav_msg.directory.rows import Asked, CardRow, Door, Entry, Named
 from carddav_msg.directory.signin import AccountRow
 from carddav_msg.directory.sql.accounts import account_of, member_of
 from carddav_msg.directory.sql.borrowed import Borrowed
 from carddav_msg.directory.sql.compiled import Statement
-from carddav_msg.directory.sql.keptdoors import Asked, KeptDoors
+from carddav_msg.directory.sql.keptdoors import KeptDoors
 from carddav_msg.directory.sql.statements import statements
 from carddav_msg.domain.access import GRANTED, Book, BookKind, Grant
 from carddav_msg.domain.identifiers import fold

@@ -8,11 +8,8 @@ from __future__ import annotations
 import threading
 from typing import Final
 
-from carddav_msg.directory.rows import Door
+from carddav_msg.directory.rows import Asked, Door
 from carddav_msg.directory.sql.lookout import Lookout
-
-Asked = tuple[str, str, str | None, str]
-"""What a door is read by: network key, user key, slug (None: the whole home) and device."""
 
 _MOST: Final = 8192
 

@@ -3,7 +3,7 @@
 `PRAGMA data_version` tells a connection whether another one changed the database. Python's module lets go of the lock
 around each step of a statement, several times for this one; threads that wait for the lock are woken each time, for
 nothing. With eight polls at once they take three times as long as the polls. So this one question goes to SQLite's own
-interface (https://www.sqlite.org/cintro.html), which answers in two microseconds and never waits.
+interface (https://www.sqlite.org/cintro.html), which answers in five microseconds and waits for nobody.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def _interface() -> Any:
 
 
 class Lookout:
-    """Looks at one database file, for one thread at a time; it is opened with the first look, so a fork goes before."""
+    """Looks at one database file, for one thread at a time. The first look opens it, which has to be after a fork."""
 
     def __init__(self, path: str) -> None:
         self._path = os.path.abspath(path)

@@ -5,16 +5,13 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from carddav_msg.directory.port import Directory
-from carddav_msg.directory.rows import Door, Named
+from carddav_msg.directory.rows import Asked, Door, Named
 from carddav_msg.domain.identifiers import fold, normalise_cloud_id, normalise_host, split_login
 from carddav_msg.errors import Rejected
 from carddav_msg.services.authentication.visitor import Hints
 
 _NAMES_READ: Final = 3
 """How often a login is resolved: between its reads the user or the network may get another name."""
-
-Asked = tuple[str, str, str | None, str]
-"""What a door is read by: network key, user key, slug (None: the whole home) and device."""
 
 
 class Opened(NamedTuple):

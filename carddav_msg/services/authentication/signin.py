@@ -15,13 +15,13 @@ from carddav_msg.credentials import device
 from carddav_msg.credentials.keyring import Keyring
 from carddav_msg.credentials.passwords import Passwords, VerifiedMemory
 from carddav_msg.directory.port import Directory
-from carddav_msg.directory.rows import Door
+from carddav_msg.directory.rows import Asked, Door
 from carddav_msg.domain.access import Principal
 from carddav_msg.domain.identifiers import login_of
 from carddav_msg.errors import CarddavMsgError, Rejected, SignedOut, Throttled
 from carddav_msg.services.authentication.codes import Codes
 from carddav_msg.services.authentication.denials import Denials
-from carddav_msg.services.authentication.names import Asked, Names, Opened
+from carddav_msg.services.authentication.names import Names, Opened
 from carddav_msg.services.authentication.throttling import Throttle, Try
 from carddav_msg.services.authentication.visitor import Face, Hints, Knock, Method, Moment, Ticket, Visitor
 
@@ -41,7 +41,7 @@ class Authentication:
         codes: Codes,
         *,
         any_login: bool,
-        strangers: int = 2,
+        strangers: int,
     ) -> None:
         """So many `strangers`, whose secret is still to be looked at, are let on at once and the others wait: what our
         threads do beside hashing they do one at a time, and a known device would wait for each of them.

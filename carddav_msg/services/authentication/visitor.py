@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from carddav_msg.credentials.device import DeviceCredential
 from carddav_msg.credentials.passwords import Verified
-from carddav_msg.directory.rows import Door
+from carddav_msg.directory.rows import Asked, Door
 from carddav_msg.domain.access import Book, Principal
 
 
@@ -68,7 +68,7 @@ class Ticket(NamedTuple):
     `asked` is what the door was read by. `verified` is the memory of a password, None for a device credential.
     """
 
-    asked: tuple[str, str, str | None, str]
+    asked: Asked
     door: Door
     verified: Verified | None
     address: str
