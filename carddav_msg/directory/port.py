@@ -61,8 +61,13 @@ class HotReads(Protocol):
     def texts(self, book: int, after: int, limit: int) -> list[tuple[int, CardRow]]:
         """Like `listing`, with the cards themselves."""
 
-    def search(self, book: int, text: str, after: int, limit: int) -> list[tuple[int, CardRow]]:
-        """Those of `texts` whose `fn_key` contains a text, character by character."""
+    def names(self, book: int) -> tuple[str, str]:
+        """The row numbers of all cards, with commas between them, and their `fn_key` in the same order, with
+        NAME_END between them. Both are empty for an empty book.
+        """
+
+    def numbered_cards(self, book: int, rows: Sequence[int]) -> list[CardRow]:
+        """Those of the cards of these row numbers that are in the book still, in no particular order."""
 
     def fragments(self, book: int, after: int, limit: int) -> list[tuple[int, int, str]]:
         """(seq, user or 0, Web Service Contacts fragment) of cards later than `after`."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from carddav_msg.domain.access import Book, Grant
 from carddav_msg.domain.contact import View
@@ -11,6 +11,9 @@ from carddav_msg.domain.user import User
 
 Asked = tuple[str, str, str | None, str]
 """What a door is read by: network key, user key, slug (None: the whole home) and device."""
+
+NAME_END: Final = "\x01"
+"""Stands between names that come in one text; no card has it, nor may a search."""
 
 
 class Door(NamedTuple):

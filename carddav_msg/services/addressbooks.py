@@ -6,9 +6,9 @@ changes between two pages comes again with the next delta (DESIGN §3).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain
+from itertools import chain, islice
 from typing import NamedTuple
 
 from carddav_msg.directory.port import Directory, Transaction
@@ -35,6 +35,7 @@ from carddav_msg.publishing.cards import Stored, delete_card, move_card, put_car
 from carddav_msg.publishing.deletion_guard import DeletionGuard
 from carddav_msg.publishing.directory_cards import put_directory_card, refuse_deletion
 from carddav_msg.publishing.renderer import Renderer
+from carddav_msg.services.booknames import BookNames
 
 _DAV_NAMES = {
     Privilege.READ: "read",
@@ -80,6 +81,7 @@ class AddressBooks:
         self._directory = directory
         self._renderer = renderer
         self._guard = guard
+        self._names = BookNames(directory)
         self._page_size = page_size
         self.max_card_size = max_card_size
 
@@ -184,21 +186,13 @@ class AddressBooks:
     def texts(self, principal: Principal, book: Book) -> Iterator[CardRow]:
         """All cards with their texts, a page at a time (GET of a book)."""
         require(principal, book, Privilege.READ)
-        return self._texts(book, self._directory.texts)
+        return self._texts(book)
 
     def search(self, principal: Principal, book: Book, filter: Filter) -> Iterator[CardRow]:
         """The cards that match (RFC 6352 §8.6): the database names candidates, `domain.search` decides."""
         require(principal, book, Privilege.READ)
         text = preselect(filter)
-        if text is None:
-            candidates = self._texts(book, self._directory.texts)
-        else:
-            wanted = text
-
-            def page(row: int, after: int, limit: int) -> list[tuple[int, CardRow]]:
-                return self._directory.search(row, wanted, after, limit)
-
-            candidates = self._texts(book, page)
+        candidates = self._named(book, text) if text else self._texts(book)
         return (card for card in candidates if not filter.prop_filters or matches(filter, scan(card.text)))
 
     def colleagues(self, principal: Principal, wanted: Filter) -> Iterator[Colleague]:
@@ -214,10 +208,16 @@ class AddressBooks:
                         login = login_of(principal.login.partition("~")[0], identity.cloud_username)
                         yield Colleague(login, name)
 
-    def _texts(self, book: Book, read: Callable[[int, int, int], list[tuple[int, CardRow]]]) -> Iterator[CardRow]:
+    def _named(self, book: Book, text: str) -> Iterator[CardRow]:
+        """The cards that have a text in their names, and perhaps some that had it a moment ago."""
+        rows = self._names.having(book, text)
+        while page := list(islice(rows, self._page_size)):
+            yield from self._directory.numbered_cards(book.id, page)
+
+    def _texts(self, book: Book) -> Iterator[CardRow]:
         sent = _Sent(book)
         after = 0
-        while page := read(book.id, after, self._page_size):
+        while page := self._directory.texts(book.id, after, self._page_size):
             for seq, card in page:
                 if sent.is_new(seq, card.href):
                     yield card

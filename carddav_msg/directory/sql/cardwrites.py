@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import bindparam, delete, func, insert, select, tuple_, update
+from sqlalchemy import bindparam, delete, insert, select, tuple_, update
 
 from carddav_msg.directory.rows import StoredCard
 from carddav_msg.directory.sql import codec
@@ -73,11 +73,11 @@ class CardWrites(Writes):
         self.prune(book, self.now - self.retention.tombstones * _DAY)
 
     def prune(self, book: int, before: int) -> int:
-        old = (tombstones.c.book == book, tombstones.c.deleted < before)
-        floor = self.connection.execute(select(func.max(tombstones.c.seq)).where(*old)).scalar()
+        floor = self._rows(self.statements.last_forgotten, in_book=book, before=before)[0].floor
         if floor is None:
             return 0
         self.connection.execute(update(books).where(books.c.id == book, books.c.floor < floor).values(floor=floor))
+        old = (tombstones.c.book == book, tombstones.c.seq <= floor)
         return self.connection.execute(delete(tombstones).where(*old)).rowcount
 
     def save_card_keys(self, network: int, book: int, keys: Mapping[str, Iterable[MatchKey]]) -> None:

@@ -48,7 +48,8 @@ class SqlHotReads:
     _cards: Statement
     _card: Statement
     _texts: Statement
-    _search: Statement
+    _names: Statement
+    _numbered_cards: Statement
     _fragments: Statement
     _home: Statement
     _member: Statement
@@ -145,9 +146,12 @@ class SqlHotReads:
     def texts(self, book: int, after: int, limit: int) -> list[tuple[int, CardRow]]:
         return [(row[0], CardRow(*row[1:])) for row in self._run(self._texts, book=book, after=after, limit=limit)]
 
-    def search(self, book: int, text: str, after: int, limit: int) -> list[tuple[int, CardRow]]:
-        rows = self._run(self._search, book=book, wanted=text, after=after, limit=limit)
-        return [(row[0], CardRow(*row[1:])) for row in rows]
+    def names(self, book: int) -> tuple[str, str]:
+        cards, names = self._run(self._names, book=book)[0]
+        return cards or "", names or ""
+
+    def numbered_cards(self, book: int, rows: Sequence[int]) -> list[CardRow]:
+        return [CardRow(*row) for row in self._run(self._numbered_cards, book=book, rows=self._array(rows))]
 
     def fragments(self, book: int, after: int, limit: int) -> list[tuple[int, int, str]]:
         return [(row[0], row[1], row[2]) for row in self._run(self._fragments, book=book, after=after, limit=limit)]

@@ -24,6 +24,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql import CompoundSelect
 
+from carddav_msg.directory.rows import NAME_END
 from carddav_msg.directory.sql.accounts import account_statement, member_statement
 from carddav_msg.directory.sql.schema import (
     Row,
@@ -73,9 +74,6 @@ def statements(sqlite: bool) -> dict[str, Select[Any] | CompoundSelect[Any]]:
     page: BindParameter[Any] = bindparam("limit", type_=Row)
     card_row = (cards.c.href, cards.c.etag, cards.c.text, cards.c.uid, cards.c.modified, cards.c.size)
     texts = select(cards.c.seq, *card_row).where(cards.c.book == book, cards.c.seq > after)
-    # Not LIKE: it has metacharacters, and SQLite's does not tell "a" from "A".
-    place = func.instr if sqlite else func.strpos
-    names = cards.alias("names")
     concatenate: Callable[..., ColumnElement[Any]] = func.group_concat if sqlite else func.string_agg
     return {
         "door": _door_statement(concatenate),
@@ -96,15 +94,14 @@ def statements(sqlite: bool) -> dict[str, Select[Any] | CompoundSelect[Any]]:
         "cards": select(*card_row).where(cards.c.book == book, among(cards.c.href, "hrefs", String)),
         "card": select(*card_row).where(cards.c.book == book, cards.c.href == bindparam("href")),
         "texts": texts.order_by(cards.c.seq).limit(page),
-        "search": select(cards.c.seq, *card_row)
-        .select_from(names.join(cards, cards.c.id == names.c.id))  # the index of names first, then only what was found
-        .where(
-            names.c.book == book,
-            place(names.c.fn_key, bindparam("wanted", type_=Text)) > literal_column("0"),
-            cards.c.seq > after,
-        )
-        .order_by(cards.c.seq)
-        .limit(page),
+        "names": select(
+            concatenate(cast(cards.c.id, Text), literal_column("','")),
+            concatenate(cards.c.fn_key, literal_column(f"'{NAME_END}'")),
+        ).where(cards.c.book == book),
+        # "+ 0", or SQLite would go through all cards of the book for the few.
+        "numbered_cards": select(*card_row).where(
+            cards.c.book + literal_column("0") == book, among(cards.c.id, "rows", Row)
+        ),
         "fragments": select(cards.c.seq, func.coalesce(cards.c.user, 0), cards.c.fragment)
         .where(cards.c.book == book, cards.c.seq > after)
         .order_by(cards.c.seq)

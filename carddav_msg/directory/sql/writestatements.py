@@ -94,6 +94,7 @@ class WriteStatements:
 
         buried = (tombstones.c.book == bindparam("in_book", type_=Row), tombstones.c.href == bindparam("at_href"))
         self.forget_tombstone = compiled(delete(tombstones).where(*buried))
+        self.last_forgotten = compiled(_last_forgotten())
         bury: Any = (postgresql if on_postgresql else sqlite).insert(tombstones)
         bury = bury.values({name: bindparam(name) for name in ("book", "href", "seq", "deleted")})
         later = {"seq": bury.excluded.seq, "deleted": bury.excluded.deleted}
@@ -104,6 +105,18 @@ class WriteStatements:
         self.forget_audit = compiled(delete(audit).where(audit.c.at < bindparam("oldest")))
         self.keep_version = compiled(_insert(card_versions, "book", "href", "uid", "action", "text", "by", *who))
         self.forget_versions = compiled(delete(card_versions).where(card_versions.c.at < bindparam("oldest")))
+
+
+def _last_forgotten() -> Any:
+    """The number of a book's last deletion before all that are not older than a time; NULL when there is none.
+
+    Later deletions have higher numbers: what is looked at is what goes, and one more.
+    """
+    of_book = tombstones.c.book == bindparam("in_book", type_=Row)
+    kept = select(tombstones.c.seq).where(of_book, tombstones.c.deleted >= bindparam("before", type_=Row))
+    oldest_kept = kept.order_by(tombstones.c.seq).limit(literal_column("1")).scalar_subquery()
+    before_it = tombstones.c.seq < func.coalesce(oldest_kept, literal_column(str(2**62)))
+    return select(func.max(tombstones.c.seq).label("floor")).where(of_book, before_it)
 
 
 def _insert(table: Table, *names: str) -> Any:
