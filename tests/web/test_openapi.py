@@ -101,15 +101,20 @@ def test_no_request_is_a_5xx(app: Flask, people: People, route: Route, method: s
     schema = schemathesis.openapi.from_wsgi("/openapi.json", app)
     operation = schema[re.sub(r"<(\w+)>", r"{\1}", route.path)][method]
 
+    asked = 0
+
     @FUZZED
     @given(case=operation.as_strategy(generation_mode=mode))
     def ask(case: Any) -> None:
+        nonlocal asked
+        asked += 1
         begun = time.monotonic()
         answer = case.call()
         assert answer.status_code < 500, (case.as_curl_command(), answer.content)
         assert time.monotonic() - begun < SECONDS
 
     ask()
+    assert asked >= (FUZZED.max_examples if route.parameters else 1)
 
 
 TEXTS = st.one_of(
