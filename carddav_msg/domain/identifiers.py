@@ -27,7 +27,8 @@ def fold(text: str) -> str:
 
 def has_control(text: str) -> bool:
     """True when a character of Unicode category C (control, format, surrogate, private, unassigned) is in the text."""
-    return any(unicodedata.category(character)[0] == "C" for character in text)
+    # What is printable has none, and is told in one step: nearly every text.
+    return not text.isprintable() and any(unicodedata.category(character)[0] == "C" for character in text)
 
 
 def parse_network_id(text: str) -> str:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Table
@@ -14,6 +13,7 @@ from carddav_msg.directory.sql.compiled import Statement
 from carddav_msg.directory.sql.engine import taken, unavailable
 from carddav_msg.directory.sql.writestatements import WriteStatements
 from carddav_msg.domain.audit import Actor
+from carddav_msg.errors import CarddavMsgError
 
 
 class Writes:
@@ -23,6 +23,7 @@ class Writes:
         self, connection: Connection, statements: WriteStatements, now: int, actor: Actor, retention: Retention
     ) -> None:
         self.connection = connection
+        self._driver: Any = connection.connection.driver_connection
         self.statements = statements
         self.now = now
         self.actor = actor
@@ -35,21 +36,23 @@ class Writes:
 
     def _rows(self, statement: Statement, **parameters: Any) -> list[Any]:
         """Runs a compiled statement on the driver's connection, in this transaction; its rows have names."""
-        with self._translated():
-            cursor = self._driver().execute(statement.sql, statement.bind(parameters))
+        bound = statement.bind(parameters)
+        try:
+            cursor = self._driver.execute(statement.sql, bound)
             return list(map(statement.row._make, cursor.fetchall())) if statement.row else []
+        except self._database_error as error:
+            raise self._translated(error) from error
 
     def _each(self, statement: Statement, parameters: Iterable[dict[str, Any]]) -> None:
         """Runs a compiled statement once for each set of parameters, with as few round trips as the driver can."""
         bound = [statement.bind(some) for some in parameters]
-        with self._translated():
+        try:
             if len(bound) == 1:
-                self._driver().execute(statement.sql, bound[0])
+                self._driver.execute(statement.sql, bound[0])
             elif bound:
-                self._driver().cursor().executemany(statement.sql, bound)
-
-    def _driver(self) -> Any:
-        return self.connection.connection.driver_connection
+                self._driver.cursor().executemany(statement.sql, bound)
+        except self._database_error as error:
+            raise self._translated(error) from error
 
     def _analyse(self, *tables: Table) -> None:
         """Has PostgreSQL look at how much there is in tables, also by this transaction, and plan anew. A table that
@@ -58,15 +61,16 @@ class Writes:
             names = ", ".join(table.name for table in tables)
             self.connection.exec_driver_sql(f"ANALYZE (SKIP_LOCKED) {names}")
 
-    @contextmanager
-    def _translated(self) -> Iterator[None]:
-        dbapi = self.connection.dialect.loaded_dbapi
-        try:
-            yield
-        except dbapi.IntegrityError as error:
-            raise taken(error) from error
-        except dbapi.DatabaseError as error:
-            raise unavailable(error) from error
+    @property
+    def _database_error(self) -> type[Exception]:
+        dbapi: Any = self.connection.dialect.loaded_dbapi
+        error: type[Exception] = dbapi.DatabaseError
+        return error
+
+    def _translated(self, error: Exception) -> CarddavMsgError:
+        """Our error for one of the driver."""
+        constraint = isinstance(error, self.connection.dialect.loaded_dbapi.IntegrityError)
+        return taken(error) if constraint else unavailable(error)
 
     def _upsert(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
         """Inserts rows, or sets their other columns where the primary key exists."""
