@@ -10,14 +10,14 @@ from __future__ import annotations
 import os
 import threading
 from collections import OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from typing import Final
 from wsgiref.types import WSGIEnvironment
 
 from carddav_msg.dav.exchange import Answer, Request
 from carddav_msg.domain.hrefs import DavPath
-from carddav_msg.services.authentication import Authentication, Ticket, Visitor
+from carddav_msg.services.authentication import Authentication, Visitor
 
 _MOST: Final = 16_384
 _ANSWERS: Final = 2  # a poll and a sync
@@ -28,8 +28,8 @@ _SMALL: Final = 2048  # octets: what is asked again and again is no longer, nor 
 class Admission:
     """A visitor at a place. `login` is what was typed, `device` the phone whose credential was sent, if it was one.
 
-    `probe` says that `doctor` looks, not a phone. `ticket` is None when the credentials have to be looked at each time.
-    `answers` are those given since, by the digest of the request.
+    `probe` says that `doctor` looks, not a phone. A visitor without a ticket is looked at each time. `answers` are
+    those given since, by the digest of the request.
     """
 
     path: DavPath
@@ -37,7 +37,6 @@ class Admission:
     login: str
     device: str
     probe: bool
-    ticket: Ticket | None = field(repr=False)
     answers: dict[bytes, Answer] = field(default_factory=dict, repr=False)
 
 
@@ -64,12 +63,15 @@ class Admissions:
     def again(self, asked: bytes) -> Admission | None:
         """The admission of before, if it is one still. Unavailable when the directory can't tell."""
         admission = self._known.get(asked)
-        if admission is None or admission.ticket is None:
+        if admission is None:
             return None
-        if self._authentication.admits(admission.ticket):
+        visitor = self._authentication.again(admission.visitor)
+        if visitor is admission.visitor:
             return admission
-        self._known.pop(asked, None)
-        return None
+        if visitor is None:
+            self._known.pop(asked, None)
+            return None
+        return replace(admission, visitor=visitor, answers={})
 
     def question(self, request: Request, admission: Admission) -> bytes | None:
         """A digest of all that an answer depends on beside the admission: the body and all headers, whichever are read.
@@ -77,7 +79,7 @@ class Admissions:
         None when the answer is not to be remembered: when the request is no poll, or the admission won't be repeated.
         """
         poll = request.method == "PROPFIND" or (request.method == "REPORT" and b"sync-collection" in request.body)
-        if admission.ticket is None or not poll or len(request.body) > _SMALL:
+        if admission.visitor.ticket is None or not poll or len(request.body) > _SMALL:
             return None
         said = [f"{name}={value}" for name, value in request.environ.items() if name.startswith("HTTP_")]
         return self._digest(request.method, *said, request.body.decode("latin-1"))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import traceback
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import lru_cache
 from http import HTTPStatus
 from io import BytesIO
@@ -132,8 +133,9 @@ class Guard:
         credential = device.parse(credentials.secret) if visitor.method is Method.DEVICE else None
         name = credential.device if credential else ""
         probe = device.is_probe(name)
-        lasts = named and not probe
-        return Admission(path, visitor, credentials.login, name, probe, visitor.ticket if lasts else None)
+        if probe or not named:
+            visitor = replace(visitor, ticket=None)
+        return Admission(path, visitor, credentials.login, name, probe)
 
     def _request(self, environ: WSGIEnvironment, admission: Admission) -> Request | Answer:
         """The request of an admitted visitor with its whole body, or the answer that refuses the body."""

@@ -99,6 +99,31 @@ def test_a_changed_book_is_answered_anew(any_services: Services) -> None:
     assert _poll(house.anna, house, If='(["never"])')[0] == 412
 
 
+def test_a_book_that_changed_is_the_book_of_now(any_services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who was let in before has the rights of now in it, and nobody's credentials are looked at for that."""
+    house = build(any_services)
+    books = any_services.administration.books
+    poll = propfind(D + "current-user-privilege-set", CS + "getctag")
+
+    def asked() -> tuple[int, bool, bytes]:
+        reply = house.anna("PROPFIND", "/dav/acme~anna/team/", poll, depth="0")
+        return reply.status, b"write-content" in reply.body, reply.body
+
+    books.add("acme", "team", everyone="write")
+    assert asked()[:2] == (207, True)
+    monkeypatch.setattr(any_services.authentication, "enter", None)
+    for access, expected in (("read", (207, False)), ("", (404, False)), ("write", (207, True))):
+        books.share_with_everyone("acme", "team", access)
+        assert asked()[:2] == expected
+        assert asked()[:2] == expected
+    before = asked()
+    books.remove("acme", "team")
+    assert asked()[0] == 404
+    books.add("acme", "team", everyone="write")
+    assert asked()[:2] == before[:2]
+    assert asked()[2] != before[2]
+
+
 def test_a_password_is_looked_at_again_when_its_time_is_over(services: Services) -> None:
     """What is remembered of a password ends; the admission that rests on it ends with it."""
     house = build(services)

@@ -8,6 +8,7 @@ import threading
 import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import NoReturn
 
 from carddav_msg import metrics
@@ -106,15 +107,23 @@ class Authentication:
             self._ticket(asked, door, method, address),
         )
 
-    def admits(self, ticket: Ticket) -> bool:
-        """Whether the credentials behind a ticket would let the same visitor in again; one statement.
+    def again(self, visitor: Visitor) -> Visitor | None:
+        """The visitor that the same credentials would let in now, by a look at the door alone: the same object while
+        nothing changed, another one when the book did. None when the credentials have to be looked at.
 
         There are tickets for principal names alone, as they are now: any other name may mean somebody else tomorrow.
         """
-        asked, door, verified, address = ticket
-        return self._names.again(asked) == door and (
-            verified is None or (self._memory.holds(verified) and self._throttle.is_at_home(door.user, address))
-        )
+        if visitor.ticket is None:
+            return None
+        asked, door, verified, address = visitor.ticket
+        now = self._names.again(asked)
+        if verified and not (self._memory.holds(verified) and self._throttle.is_at_home(door.user, address)):
+            return None
+        if now == door:
+            return visitor
+        if now is None or now._replace(book=door.book) != door:
+            return None
+        return replace(visitor, book=now.book, ticket=visitor.ticket._replace(door=now))
 
     def _ticket(self, asked: Asked | None, door: Door, method: Method, address: str) -> Ticket | None:
         if asked is None or method not in (Method.DEVICE, Method.PASSWORD):

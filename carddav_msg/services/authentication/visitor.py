@@ -63,7 +63,7 @@ class Knock:
 
 
 class Ticket(NamedTuple):
-    """By what a visitor came in whom nobody had to look at: see `Authentication.admits`.
+    """By what a visitor came in whom nobody had to look at: see `Authentication.again`.
 
     `asked` is what the door was read by. `verified` is the memory of a password, None for a device credential.
     """
