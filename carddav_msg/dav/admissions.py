@@ -1,7 +1,7 @@
 """Who was let in before, and what they were answered.
 
 Phones ask the same question every three minutes, and nearly always nothing has changed. The same credentials for the
-same place are let in again while the door is the same, with one look at the directory. And since an answer is made of
+same book are let in again while the door is the same, with one look at the directory. And since an answer is made of
 the request and of the door (a book's `seq` is there), the same request gets the same answer.
 """
 
@@ -26,13 +26,13 @@ _SMALL: Final = 2048  # octets: what is asked again and again is no longer, nor 
 
 @dataclass(slots=True)
 class Admission:
-    """A visitor at a place. `login` is what was typed, `device` the phone whose credential was sent, if it was one.
+    """A visitor in a book, in a home, or at the root. `login` is what was typed, `device` the phone whose credential
+    was sent, if it was one.
 
     `probe` says that `doctor` looks, not a phone. A visitor without a ticket is looked at each time. `answers` are
     those given since, by the digest of the request.
     """
 
-    path: DavPath
     visitor: Visitor
     login: str
     device: str
@@ -49,13 +49,13 @@ class Admissions:
         self._known: OrderedDict[bytes, Admission] = OrderedDict()
         self._lock = threading.Lock()
 
-    def asked(self, environ: WSGIEnvironment) -> bytes:
+    def asked(self, environ: WSGIEnvironment, path: DavPath) -> bytes:
         """A digest of all that an admission depends on, beside the directory."""
         return self._digest(
             environ.get("HTTP_AUTHORIZATION", ""),
             environ.get("SCRIPT_NAME", ""),
-            environ.get("PATH_INFO", ""),
-            environ.get("RAW_URI") or environ.get("REQUEST_URI") or "",
+            path.principal,
+            path.book,
             environ.get("HTTP_HOST", ""),
             environ.get("REMOTE_ADDR", ""),
         )
@@ -74,7 +74,7 @@ class Admissions:
         return replace(admission, visitor=visitor, answers={})
 
     def question(self, request: Request, admission: Admission) -> bytes | None:
-        """A digest of all that an answer depends on beside the admission: the body and all headers, whichever are read.
+        """A digest of all that an answer depends on beside the admission: path, body, and all headers, read or not.
 
         None when the answer is not to be remembered: when the request is no poll, or the admission won't be repeated.
         """
@@ -82,7 +82,8 @@ class Admissions:
         if admission.visitor.ticket is None or not poll or len(request.body) > _SMALL:
             return None
         said = [f"{name}={value}" for name, value in request.environ.items() if name.startswith("HTTP_")]
-        return self._digest(request.method, *said, request.body.decode("latin-1"))
+        path = "/".join(request.path.segments) + ("/" if request.path.collection else "")
+        return self._digest(request.method, path, *said, request.body.decode("latin-1"))
 
     def keep(self, asked: bytes, admission: Admission, question: bytes, given: Answer | None) -> None:
         """Remembers the admission of a poll, in place of the oldest if there are too many. Also the answer, if it is

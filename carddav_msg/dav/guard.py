@@ -83,15 +83,15 @@ class Guard:
                 # Some clients look for the addressbook token before they send credentials.
                 given = answer(200, b"", ALLOW)
             else:
-                asked = self._admissions.asked(environ)
+                path = self._path(environ)
+                asked = self._admissions.asked(environ, path)
                 admission = self._admissions.again(asked)
                 if admission is None:
-                    path = self._path(environ)
                     credentials = parse_basic(environ.get("HTTP_AUTHORIZATION"))
                     login, secret = credentials.login, credentials.secret
                     admission = self._admit(environ, path, credentials)
                 login = admission.login
-                request = self._request(environ, admission)
+                request = self._request(environ, path, admission.visitor)
                 if isinstance(request, Answer):
                     given = request
                 else:
@@ -117,7 +117,7 @@ class Guard:
         return _located(self._prefix, environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", ""), line)
 
     def _admit(self, environ: WSGIEnvironment, path: DavPath, credentials: BasicCredentials) -> Admission:
-        """The visitor, at a place of theirs."""
+        """The visitor, in a home of theirs."""
         visitor = self._authentication.enter(
             credentials.login,
             credentials.secret,
@@ -135,15 +135,15 @@ class Guard:
         probe = device.is_probe(name)
         if probe or not named:
             visitor = replace(visitor, ticket=None)
-        return Admission(path, visitor, credentials.login, name, probe)
+        return Admission(visitor, credentials.login, name, probe)
 
-    def _request(self, environ: WSGIEnvironment, admission: Admission) -> Request | Answer:
+    def _request(self, environ: WSGIEnvironment, path: DavPath, visitor: Visitor) -> Request | Answer:
         """The request of an admitted visitor with its whole body, or the answer that refuses the body."""
         body = read_body(environ, self._max_body_size)
         if isinstance(body, Answer):
             return body
         method = environ["REQUEST_METHOD"]
-        return Request(method, self._prefix, admission.path, admission.visitor, body, environ, self._public_host)
+        return Request(method, self._prefix, path, visitor, body, environ, self._public_host)
 
     def _answered(self, asked: bytes, request: Request, admission: Admission) -> Answer | None:
         """The lane's answer, or the one it gave before; None when the engine has to answer."""

@@ -99,6 +99,26 @@ def test_a_changed_book_is_answered_anew(any_services: Services) -> None:
     assert _poll(house.anna, house, If='(["never"])')[0] == 412
 
 
+def test_who_is_let_into_a_book_may_ask_for_its_cards(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each is answered for itself; another book, and another user's, is another door."""
+    house = build(services)
+    card = f"{house.personal}a.vcf"
+    house.anna.put(card, vcard(uid="a"))
+    assert _poll(house.anna, house)[0] == 207
+    with monkeypatch.context() as patched:
+        patched.setattr(services.authentication, "enter", None)
+        for _ in range(2):
+            for place in (house.personal, card, house.personal.rstrip("/")):
+                members = house.anna.propfind(place, D + "getetag", depth="0").members
+                assert list(members) == [card if place == card else house.personal]
+            assert house.anna.propfind(f"{house.personal}none.vcf", D + "getetag", depth="0").status == 404
+        assert house.anna("GET", card).status == 200
+        assert house.anna.put(card, vcard("New", uid="a")).status == 204
+        assert house.anna("GET", house.directory).status == 500
+    assert house.anna("GET", house.directory).status == 200
+    assert house.anna("GET", house.personal.replace("anna", "bob")).status == 403
+
+
 def test_a_book_that_changed_is_the_book_of_now(any_services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who was let in before has the rights of now in it, and nobody's credentials are looked at for that."""
     house = build(any_services)
