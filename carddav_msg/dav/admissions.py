@@ -53,10 +53,8 @@ class Admissions:
         """A digest of all that an admission depends on, beside the directory."""
         return self._digest(
             environ.get("HTTP_AUTHORIZATION", ""),
-            environ.get("SCRIPT_NAME", ""),
             path.principal,
             path.book,
-            environ.get("HTTP_HOST", ""),
             environ.get("REMOTE_ADDR", ""),
         )
 

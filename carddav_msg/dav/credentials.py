@@ -35,6 +35,6 @@ def parse_basic(header: str | None) -> BasicCredentials:
         login, colon, secret = base64.b64decode(encoded.strip(), validate=True).decode("utf-8").partition(":")
     except (binascii.Error, ValueError):
         raise Rejected("malformed") from None
-    if not colon or len(login) > _LOGIN_LENGTH or (not login.isprintable() and has_control(login)):
+    if not colon or len(login) > _LOGIN_LENGTH or has_control(login):
         raise Rejected("malformed")
     return BasicCredentials(login, secret)

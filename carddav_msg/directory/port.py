@@ -61,9 +61,10 @@ class HotReads(Protocol):
     def texts(self, book: int, after: int, limit: int) -> list[tuple[int, CardRow]]:
         """Like `listing`, with the cards themselves."""
 
-    def names(self, book: int) -> tuple[str, str]:
-        """The row numbers of all cards, with commas between them, and their `fn_key` in the same order, with
-        NAME_END between them. Both are empty for an empty book.
+    def names(self, book: int, limit: int) -> tuple[int, str, str]:
+        """How many cards there are; and, if these are at most `limit`, their row numbers with commas between them, and
+        their `fn_key` in the same order, with NAME_END between them. LONG_NAME stands for one of more than 64
+        characters. Both texts are empty for an empty book.
         """
 
     def numbered_cards(self, book: int, rows: Sequence[int]) -> list[CardRow]:
@@ -306,7 +307,8 @@ class Transaction(SignInWrites, RenderingWrites, Protocol):
         """Forgets what is older than it may get."""
 
     def prune(self, book: int, before: int) -> int:
-        """Forgets deletions of a locked book before a time, raises its floor; returns how many were forgotten.
+        """Forgets the deletions of a locked book before the first that is not older than a time, raises its floor;
+        returns how many were forgotten.
 
         Every deletion does it for its own book with the time that deletions are remembered.
         """

@@ -13,7 +13,8 @@ Asked = tuple[str, str, str | None, str]
 """What a door is read by: network key, user key, slug (None: the whole home) and device."""
 
 NAME_END: Final = "\x01"
-"""Stands between names that come in one text; no card has it, nor may a search."""
+LONG_NAME: Final = "\x02"
+"""Stand between names that come in one text, and for a name that is too long for it; no card has either."""
 
 
 class Door(NamedTuple):

@@ -1,4 +1,4 @@
-"""Searching cards (RFC 6352 §10.5): what a filter means. This evaluator alone defines it; SQL only selects candidates.
+"""Searching cards (RFC 6352 §10.5): what a filter means. This evaluator alone defines it; names only select candidates.
 
 * A prop-filter holds for a card when one property, by itself, fulfils the conditions (§10.5.1: one "exists, and … it
   matches"). So an `allof` speaks of one property; a negated text-match holds when some property does not match, and not

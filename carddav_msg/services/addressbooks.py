@@ -189,10 +189,11 @@ class AddressBooks:
         return self._texts(book)
 
     def search(self, principal: Principal, book: Book, filter: Filter) -> Iterator[CardRow]:
-        """The cards that match (RFC 6352 §8.6): the database names candidates, `domain.search` decides."""
+        """The cards that match (RFC 6352 §8.6): their names make candidates, `domain.search` decides."""
         require(principal, book, Privilege.READ)
         text = preselect(filter)
-        candidates = self._named(book, text) if text else self._texts(book)
+        rows = self._names.having(book, text) if text else None
+        candidates = self._texts(book) if rows is None else self._numbered(book, rows)
         return (card for card in candidates if not filter.prop_filters or matches(filter, scan(card.text)))
 
     def colleagues(self, principal: Principal, wanted: Filter) -> Iterator[Colleague]:
@@ -208,9 +209,8 @@ class AddressBooks:
                         login = login_of(principal.login.partition("~")[0], identity.cloud_username)
                         yield Colleague(login, name)
 
-    def _named(self, book: Book, text: str) -> Iterator[CardRow]:
-        """The cards that have a text in their names, and perhaps some that had it a moment ago."""
-        rows = self._names.having(book, text)
+    def _numbered(self, book: Book, rows: Iterator[int]) -> Iterator[CardRow]:
+        """The cards of these row numbers as they are now; one that is moved at this moment is another row."""
         while page := list(islice(rows, self._page_size)):
             yield from self._directory.numbered_cards(book.id, page)
 

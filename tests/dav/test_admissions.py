@@ -108,10 +108,12 @@ def test_who_is_let_into_a_book_may_ask_for_its_cards(services: Services, monkey
     with monkeypatch.context() as patched:
         patched.setattr(services.authentication, "enter", None)
         for _ in range(2):
-            for place in (house.personal, card, house.personal.rstrip("/")):
+            for place in (house.personal, card, card, house.personal, house.personal.rstrip("/")):
                 members = house.anna.propfind(place, D + "getetag", depth="0").members
                 assert list(members) == [card if place == card else house.personal]
-            assert house.anna.propfind(f"{house.personal}none.vcf", D + "getetag", depth="0").status == 404
+            for place in (f"{house.personal}none.vcf", f"{card}/", f"{card}/more"):
+                assert house.anna.propfind(card, D + "getetag", depth="0").status == 207
+                assert house.anna.propfind(place, D + "getetag", depth="0").status == 404
         assert house.anna("GET", card).status == 200
         assert house.anna.put(card, vcard("New", uid="a")).status == 204
         assert house.anna("GET", house.directory).status == 500

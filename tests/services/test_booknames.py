@@ -18,6 +18,8 @@ from tests.builders import add_network
 from tests.profiles import examples
 
 _TEXTS = st.text(st.sampled_from("AÄ한 \n𝒳"), max_size=4)
+_LONG = 65
+"""Characters of a name that is not among those in memory."""
 
 
 @pytest.fixture
@@ -42,8 +44,14 @@ def _with(services: Services, book: Book, names: list[str]) -> Book:
     return services.directory.transact(work)
 
 
+def _rows(names: BookNames, book: Book, text: str) -> list[int]:
+    rows = names.having(book, text)
+    assert rows is not None
+    return list(rows)
+
+
 def _found(services: Services, names: BookNames, book: Book, text: str) -> list[int]:
-    cards = services.directory.numbered_cards(book.id, list(names.having(book, text)))
+    cards = services.directory.numbered_cards(book.id, _rows(names, book, text))
     return sorted(int(card.href) for card in cards)
 
 
@@ -67,24 +75,60 @@ def test_a_card_is_found_in_its_book_only(any_services: Services, books: list[Bo
     names = BookNames(any_services.directory)
     one, two = (_with(any_services, book, ["Ada", "Bob"][: number + 1]) for number, book in enumerate(books))
     assert (_found(any_services, names, one, "A"), _found(any_services, names, two, "B")) == ([0], [1])
-    numbers = list(names.having(two, "A"))
+    numbers = _rows(names, two, "A")
     assert numbers
     assert any_services.directory.numbered_cards(one.id, numbers) == []
 
 
-def test_names_are_kept_while_there_is_room(
+def test_long_names_are_candidates_of_each_search(any_services: Services, books: list[Book]) -> None:
+    """They are not kept: what a client may write into a name has no bound."""
+    names = BookNames(any_services.directory)
+    book = _with(any_services, books[0], ["Ada", "x" * _LONG, "y" * (_LONG - 1), "ä" * _LONG])
+    assert _found(any_services, names, book, "Ada") == [0, 1, 3]
+    assert _found(any_services, names, book, "y") == [1, 2, 3]
+    assert sum(kept.size for kept in names._names.values()) < 4 * _LONG
+
+
+def test_a_book_of_too_many_cards_is_not_read(
     any_services: Services, books: list[Book], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The book that was searched last is at hand; the others are read again."""
+    """Nor one whose names can't be told apart; then all cards are looked at."""
+    monkeypatch.setattr(booknames, "_CARDS", 2)
+    names = BookNames(any_services.directory)
+    assert _found(any_services, names, _with(any_services, books[0], ["Ada"] * 2), "A") == [0, 1]
+    assert names.having(_with(any_services, books[0], ["Ada"] * 3), "A") is None
+    assert names.having(_with(any_services, books[1], ["Ada", "B\x01b"]), "A") is None
+
+
+@pytest.fixture
+def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The books whose names were read."""
+    slugs: list[str] = []
+    real = BookNames._read
+    monkeypatch.setattr(BookNames, "_read", lambda self, book: (slugs.append(book.slug), real(self, book))[1])
+    return slugs
+
+
+def test_the_names_of_now_take_the_place_of_those_of_before(
+    any_services: Services, books: list[Book], read: list[str]
+) -> None:
+    """Each book has its names once, however often it changes."""
     names = BookNames(any_services.directory)
     one, two = (_with(any_services, book, ["Ada"] * 10) for book in books)
-    read: list[int] = []
-    real = BookNames._read
-    monkeypatch.setattr(BookNames, "_read", lambda self, book: (read.append(book), real(self, book))[1])
-    for book in (one, one, two, one, two):
-        assert len(list(names.having(book, "A"))) == 10
-    assert read == [one.id, two.id]
-    monkeypatch.setattr(booknames, "_ROOM", 150)  # octets: one book has 39 of names and 80 of numbers
-    for book in (replace(one, seq=one.seq + 1), one, two, two):
-        assert len(list(names.having(book, "A"))) == 10
-    assert read == [one.id, two.id, one.id, one.id, two.id]
+    for book in (one, one, two, one, two, replace(one, seq=one.seq + 1), replace(one, epoch=one.epoch + 1)):
+        assert len(_rows(names, book, "A")) == 10
+    assert read == ["one", "two", "one", "one"]
+    assert len(names._names) == 2
+
+
+@pytest.mark.parametrize(("bound", "most"), [("_ROOM", 150), ("_BOOKS", 1)])  # octets: a book has 119
+def test_names_are_kept_while_there_is_room(
+    any_services: Services, books: list[Book], read: list[str], monkeypatch: pytest.MonkeyPatch, bound: str, most: int
+) -> None:
+    """The book that was searched last is at hand; the others are read again."""
+    monkeypatch.setattr(booknames, bound, most)
+    names = BookNames(any_services.directory)
+    one, two = (_with(any_services, book, ["Ada"] * 10) for book in books)
+    for book in (one, one, two, two, one):
+        assert len(_rows(names, book, "A")) == 10
+    assert read == ["one", "two", "one"]

@@ -146,9 +146,9 @@ class SqlHotReads:
     def texts(self, book: int, after: int, limit: int) -> list[tuple[int, CardRow]]:
         return [(row[0], CardRow(*row[1:])) for row in self._run(self._texts, book=book, after=after, limit=limit)]
 
-    def names(self, book: int) -> tuple[str, str]:
-        cards, names = self._run(self._names, book=book)[0]
-        return cards or "", names or ""
+    def names(self, book: int, limit: int) -> tuple[int, str, str]:
+        count, cards, names = self._run(self._names, book=book, limit=limit)[0]
+        return count, cards or "", names or ""
 
     def numbered_cards(self, book: int, rows: Sequence[int]) -> list[CardRow]:
         return [CardRow(*row) for row in self._run(self._numbered_cards, book=book, rows=self._array(rows))]

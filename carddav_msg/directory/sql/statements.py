@@ -14,6 +14,7 @@ from sqlalchemy import (
     and_,
     any_,
     bindparam,
+    case,
     cast,
     func,
     literal_column,
@@ -24,7 +25,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql import CompoundSelect
 
-from carddav_msg.directory.rows import NAME_END
+from carddav_msg.directory.rows import LONG_NAME, NAME_END
 from carddav_msg.directory.sql.accounts import account_statement, member_statement
 from carddav_msg.directory.sql.schema import (
     Row,
@@ -75,6 +76,10 @@ def statements(sqlite: bool) -> dict[str, Select[Any] | CompoundSelect[Any]]:
     card_row = (cards.c.href, cards.c.etag, cards.c.text, cards.c.uid, cards.c.modified, cards.c.size)
     texts = select(cards.c.seq, *card_row).where(cards.c.book == book, cards.c.seq > after)
     concatenate: Callable[..., ColumnElement[Any]] = func.group_concat if sqlite else func.string_agg
+    counted = cards.alias("counted")
+    count = select(func.count()).where(counted.c.book == book).scalar_subquery()
+    is_short = func.length(cards.c.fn_key) <= literal_column("64")
+    short_name = case((is_short, cards.c.fn_key), else_=literal_column(f"'{LONG_NAME}'"))
     return {
         "door": _door_statement(concatenate),
         "granted_door": _door_statement(concatenate, granted=True),
@@ -95,9 +100,10 @@ def statements(sqlite: bool) -> dict[str, Select[Any] | CompoundSelect[Any]]:
         "card": select(*card_row).where(cards.c.book == book, cards.c.href == bindparam("href")),
         "texts": texts.order_by(cards.c.seq).limit(page),
         "names": select(
+            count,
             concatenate(cast(cards.c.id, Text), literal_column("','")),
-            concatenate(cards.c.fn_key, literal_column(f"'{NAME_END}'")),
-        ).where(cards.c.book == book),
+            concatenate(short_name, literal_column(f"'{NAME_END}'")),
+        ).where(cards.c.book == book, count <= page),
         # "+ 0", or SQLite would go through all cards of the book for the few.
         "numbered_cards": select(*card_row).where(
             cards.c.book + literal_column("0") == book, among(cards.c.id, "rows", Row)

@@ -110,7 +110,8 @@ class WriteStatements:
 def _last_forgotten() -> Any:
     """The number of a book's last deletion before all that are not older than a time; NULL when there is none.
 
-    Later deletions have higher numbers: what is looked at is what goes, and one more.
+    Later deletions have higher numbers: what is looked at is what goes, and one more. Should a clock have gone wrong,
+    some stay longer.
     """
     of_book = tombstones.c.book == bindparam("in_book", type_=Row)
     kept = select(tombstones.c.seq).where(of_book, tombstones.c.deleted >= bindparam("before", type_=Row))

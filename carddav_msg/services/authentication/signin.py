@@ -109,7 +109,7 @@ class Authentication:
 
     def again(self, visitor: Visitor) -> Visitor | None:
         """The visitor that the same credentials would let in now, by a look at the door alone: the same object while
-        nothing changed, another one when the book did. None when the credentials have to be looked at.
+        nothing changed, another one when the one book did. None when the credentials have to be looked at.
 
         There are tickets for principal names alone, as they are now: any other name may mean somebody else tomorrow.
         """
