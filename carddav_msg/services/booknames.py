@@ -28,7 +28,9 @@ _LONG: Final = LONG_NAME.encode()
 
 @dataclass(frozen=True, slots=True)
 class _Names:
-    """The compared names of a book's cards in one text, and the cards' row numbers in the same order."""
+    """The compared names of a book's cards in one text, and the cards' row numbers in the same order; `state` is the
+    book's epoch and seq.
+    """
 
     state: tuple[int, int]
     text: bytes
