@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from itertools import chain, islice
 from typing import NamedTuple
 
+from carddav_msg.directory.booknames import BookNames
 from carddav_msg.directory.port import Directory, Transaction
 from carddav_msg.directory.rows import CardRow, Entry
 from carddav_msg.domain.access import (
@@ -35,7 +36,6 @@ from carddav_msg.publishing.cards import Stored, delete_card, move_card, put_car
 from carddav_msg.publishing.deletion_guard import DeletionGuard
 from carddav_msg.publishing.directory_cards import put_directory_card, refuse_deletion
 from carddav_msg.publishing.renderer import Renderer
-from carddav_msg.services.booknames import BookNames
 
 _DAV_NAMES = {
     Privilege.READ: "read",

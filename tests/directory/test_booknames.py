@@ -10,10 +10,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from carddav_msg.bootstrap import Services
+from carddav_msg.directory import booknames
+from carddav_msg.directory.booknames import BookNames
 from carddav_msg.directory.rows import StoredCard
 from carddav_msg.domain.access import Book, BookKind
-from carddav_msg.services import booknames
-from carddav_msg.services.booknames import BookNames
 from tests.builders import add_network
 from tests.profiles import examples
 
