@@ -63,8 +63,8 @@ class HotReads(Protocol):
 
     def names(self, book: int, limit: int) -> tuple[int, str, str]:
         """How many cards there are; and, if these are at most `limit`, their row numbers with commas between them, and
-        their `fn_key` in the same order, with NAME_END between them. LONG_NAME stands for one of more than 64
-        characters. Both texts are empty for an empty book.
+        their `fn_key` in the same order, with NAME_END between them. LONG_NAME stands for one of more than
+        NAME_LENGTH characters. Both texts are empty for an empty book.
         """
 
     def numbered_cards(self, book: int, rows: Sequence[int]) -> list[CardRow]:

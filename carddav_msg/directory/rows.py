@@ -13,8 +13,10 @@ Asked = tuple[str, str, str | None, str]
 """What a door is read by: network key, user key, slug (None: the whole home) and device."""
 
 NAME_END: Final = "\x01"
+"""Stands between names that come in one text; no card has it, nor can a search."""
 LONG_NAME: Final = "\x02"
-"""Stand between names that come in one text, and for a name that is too long for it; no card has either."""
+"""Stands in such a text for a name of more than NAME_LENGTH characters; no card has it, nor can a search."""
+NAME_LENGTH: Final = 64
 
 
 class Door(NamedTuple):

@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from carddav_msg.bootstrap import Services
 from carddav_msg.directory import booknames
 from carddav_msg.directory.booknames import BookNames
-from carddav_msg.directory.rows import StoredCard
+from carddav_msg.directory.rows import NAME_LENGTH, StoredCard
 from carddav_msg.domain.access import Book, BookKind
 from tests.builders import add_network
 from tests.profiles import examples
 
 _TEXTS = st.text(st.sampled_from("AÄ한 \n𝒳"), max_size=4)
-_LONG = 65
+_LONG = NAME_LENGTH + 1
 """Characters of a name that is not among those in memory."""
 
 

@@ -25,7 +25,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql import CompoundSelect
 
-from carddav_msg.directory.rows import LONG_NAME, NAME_END
+from carddav_msg.directory.rows import LONG_NAME, NAME_END, NAME_LENGTH
 from carddav_msg.directory.sql.accounts import account_statement, member_statement
 from carddav_msg.directory.sql.schema import (
     Row,
@@ -78,7 +78,7 @@ def statements(sqlite: bool) -> dict[str, Select[Any] | CompoundSelect[Any]]:
     concatenate: Callable[..., ColumnElement[Any]] = func.group_concat if sqlite else func.string_agg
     counted = cards.alias("counted")
     count = select(func.count()).where(counted.c.book == book).scalar_subquery()
-    is_short = func.length(cards.c.fn_key) <= literal_column("64")
+    is_short = func.length(cards.c.fn_key) <= literal_column(str(NAME_LENGTH))
     short_name = case((is_short, cards.c.fn_key), else_=literal_column(f"'{LONG_NAME}'"))
     return {
         "door": _door_statement(concatenate),

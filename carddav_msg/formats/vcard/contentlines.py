@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 FOLD_LIMIT = 75
-_USUAL_HEAD = 80
+_USUAL_HEAD = 80  # characters of a name with its parameters; what is longer is read each time
 
 # A line goes on over every line end that a blank or tab follows (RFC 6350 §3.2). An empty line is never continued:
 # readers disagree on what such a continuation belongs to, so it becomes a line without a name. The first alternative
