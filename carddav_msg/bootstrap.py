@@ -23,7 +23,7 @@ from carddav_msg.publishing.renderer import Renderer
 from carddav_msg.services.addressbooks import AddressBooks
 from carddav_msg.services.administration import Administration
 from carddav_msg.services.administration.codes import CodeRules
-from carddav_msg.services.authentication import Authentication, Codes, Limits, Throttle
+from carddav_msg.services.authentication import Authentication, Codes, Limits, Strangers, Throttle
 from carddav_msg.services.contacts import Contacts
 from carddav_msg.services.explaining import Explaining
 from carddav_msg.services.external_authentication import ExternalAuthentication
@@ -128,9 +128,12 @@ def _authentication(settings: Settings, directory: Directory, passwords: Passwor
             minutes=settings.code_minutes,
             sso=sources(settings, "auth_allowed_sources"),
         ),
+        Strangers(
+            # All processes together have as many at work as there are cores.
+            max(1, (os.cpu_count() or 1) // settings.workers),
+            max(1, settings.threads - max(1, settings.threads // 8)),
+        ),
         any_login=settings.auth_any_login,
-        # All processes together have as many at work as there are cores.
-        strangers=max(1, (os.cpu_count() or 1) // settings.workers),
     )
 
 

@@ -62,8 +62,8 @@ def elsewhere() -> Iterator[None]:
 
 
 def guesses(url: str, guessers: int, victims: int, numbers: range) -> Counter[int]:
-    """How many answers of each status: each guesser tries a password for each number, two of three for the victims v0,
-    v1 … and one of three for a name that nobody has, and these count as status 0.
+    """How many answers of each status: each guesser tries a password for each number, five of six for the victims
+    v0, v1 … and one of six for a name that nobody has, and these count as status 0.
     """
     # What guessers compute would be computed elsewhere: it comes after everything else.
     os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
@@ -73,9 +73,9 @@ def guesses(url: str, guessers: int, victims: int, numbers: range) -> Counter[in
         own: Counter[int] = Counter()
         with closing(Caller(url, f"203.0.113.{guesser + 1}")) as caller:
             for n in numbers:
-                login = f"acme~v{n % victims}" if n % 3 else f"acme~nobody{guesser}-{n}"
+                login = f"acme~v{n % victims}" if n % 6 else f"acme~nobody{guesser}-{n}"
                 status = caller.contacts(basic(login, f"wrong-{guesser}-{n}"))
-                own[status if n % 3 else 0] += 1
+                own[status if n % 6 else 0] += 1
         return own
 
     with ThreadPoolExecutor(guessers) as pool:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import hmac
 import logging
-import threading
 import unicodedata
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import NoReturn
 
@@ -23,6 +22,7 @@ from carddav_msg.errors import CarddavMsgError, Rejected, SignedOut, Throttled
 from carddav_msg.services.authentication.codes import Codes
 from carddav_msg.services.authentication.denials import Denials
 from carddav_msg.services.authentication.names import Names, Opened
+from carddav_msg.services.authentication.strangers import Strangers
 from carddav_msg.services.authentication.throttling import Throttle, Try
 from carddav_msg.services.authentication.visitor import Face, Hints, Knock, Method, Moment, Ticket, Visitor
 
@@ -40,13 +40,10 @@ class Authentication:
         memory: VerifiedMemory,
         throttle: Throttle,
         codes: Codes,
+        strangers: Strangers,
         *,
         any_login: bool,
-        strangers: int,
     ) -> None:
-        """So many `strangers`, whose secret is still to be looked at, are let on at once and the others wait: what our
-        threads do beside hashing they do one at a time, and a known device would wait for each of them.
-        """
         self._directory = directory
         self._passwords = passwords
         self._keyring = keyring
@@ -56,7 +53,7 @@ class Authentication:
         self._names = Names(directory)
         self._denials = Denials(directory, keyring)
         self._any_login = any_login
-        self._strangers = threading.BoundedSemaphore(strangers)
+        self._strangers = strangers
 
     def enter(
         self,
@@ -194,7 +191,7 @@ class Authentication:
         at_home = self._throttle.is_at_home(door.user, knock.address)
         if known and at_home:
             return Method.PASSWORD
-        with self._few_at_once():
+        with self._in_line(knock, door.user):
             attempt = self._attempt(knock, door.user)
             if not at_home:
                 attempt = self._throttle.check(attempt, knock.secret)
@@ -232,7 +229,7 @@ class Authentication:
         SignedOut when the secret is the password behind `hashed`, which is not good now.
         """
         secret = knock.secret
-        with self._few_at_once():
+        with self._in_line(knock, error.user):
             attempt = self._throttle.check(self._attempt(knock, error.user), secret)
             if not self._throttle.knows_wrong(attempt, secret, error.reason):
                 with self._throttle.trying(attempt, secret) as tried:
@@ -240,20 +237,24 @@ class Authentication:
                     if right:
                         raise SignedOut(error.reason, error.user)
                     self._throttle.failed(tried, secret, error.reason, error.reason)
-        raise error
+            raise error
 
     @contextmanager
-    def _few_at_once(self) -> Iterator[None]:
-        """Around what is done for a secret that is still to be looked at; who waits is in the queue of hashes."""
+    def _in_line(self, knock: Knock, user: int) -> Iterator[None]:
+        """Around what is done for a secret that is still to be looked at; who waits is in the queue of hashes.
+
+        Throttled where a suspect would have to wait with too many others; who is known there goes before them.
+        """
+        suspect = self._throttle.suspects(knock.address)
+        if suspect and self._strangers.is_crowded():
+            self._throttle.make_room(self._attempt(knock, user), knock.secret)
+            suspect = False
         metrics.hashing(1)
-        try:
-            self._strangers.acquire()
-        finally:
-            metrics.hashing(-1)
-        try:
-            yield
-        finally:
-            self._strangers.release()
+        with ExitStack() as waiting:
+            waiting.callback(metrics.hashing, -1)
+            with self._strangers.turn(suspect=suspect):
+                waiting.close()
+                yield
 
     def _attempt(self, knock: Knock, user: int) -> Try:
         name = self._names.counted_as(knock.login, knock.hints)

@@ -33,6 +33,7 @@ _DAY: Final = 24 * 3600
 _TURN: Final = 0.02
 _PATIENCE: Final = 5.0
 _LOGIN_LENGTH: Final = 80
+_CROWDED: Final = 2
 _SHUT: Final = "shut"
 
 
@@ -99,6 +100,16 @@ class Throttle:
         """True when this process let the user in from these surroundings today; asks nothing of anybody."""
         return self._places.get(f"{user} {place_of(address)}") > 0
 
+    def suspects(self, address: str) -> bool:
+        """True when a wrong secret came from this address lately, unless many people share it."""
+        window = self._window_of(address)
+        return window is not None and self._room(window)[0] < window.item.amount
+
+    def make_room(self, attempt: Try, secret: str) -> None:
+        """Throttled for a suspect who would be one too many, unless the user is known there."""
+        if not self._is_known(attempt):
+            self._refuse(attempt, secret, _CROWDED, "address")
+
     def check(self, attempt: Try, secret: str) -> Try:
         """Throttled when a window that all names have is full, and the user is not known there; else the attempt,
         which is shut when it is a window of the user that is full.
@@ -159,10 +170,14 @@ class Throttle:
     def _windows(self, attempt: Try) -> list[Window]:
         """Those that every name has, also one that nobody has."""
         windows = self._windows_of(attempt.name, attempt.address)
-        if attempt.address and not self._is_unbounded(attempt.address):
-            limits = self._limits
-            windows.append(Window("address", address_key(attempt.address), limits.of("address"), limits.window))
-        return windows
+        return windows + [window for window in [self._window_of(attempt.address)] if window]
+
+    def _window_of(self, address: str) -> Window | None:
+        """That of an address over all names; None where many people share it, or it is not known."""
+        if not address or self._is_unbounded(address):
+            return None
+        limits = self._limits
+        return Window("address", address_key(address), limits.of("address"), limits.window)
 
     def _own_windows(self, attempt: Try) -> list[Window]:
         """Those of the user over all names; who is nobody has none."""
