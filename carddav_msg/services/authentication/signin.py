@@ -247,7 +247,7 @@ class Authentication:
         """
         suspect = self._throttle.suspects(knock.address)
         if suspect and self._strangers.is_crowded():
-            self._throttle.make_room(self._attempt(knock, user), knock.secret)
+            self._throttle.send_away(self._attempt(knock, user), knock.secret)
             suspect = False
         metrics.hashing(1)
         with ExitStack() as waiting:

@@ -105,7 +105,7 @@ class Throttle:
         window = self._window_of(address)
         return window is not None and self._room(window)[0] < window.item.amount
 
-    def make_room(self, attempt: Try, secret: str) -> None:
+    def send_away(self, attempt: Try, secret: str) -> None:
         """Throttled for a suspect who would be one too many, unless the user is known there."""
         if not self._is_known(attempt):
             self._refuse(attempt, secret, _CROWDED, "address")
