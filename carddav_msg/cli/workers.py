@@ -9,7 +9,6 @@ from __future__ import annotations
 import ctypes
 import gc
 import socket
-import threading
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
@@ -39,7 +38,6 @@ _HEAD: Final = 64 * 1024
 _GRACE_SECONDS: Final = 30
 _OVERLAP_SECONDS: Final = 1.0
 _BEGUN_SECONDS: Final = 1.0
-_TIDY_SECONDS: Final = 10.0
 _M_MMAP_THRESHOLD: Final = -3  # mallopt(3)
 _M_ARENA_MAX: Final = -8
 
@@ -100,7 +98,6 @@ class Workers(Granian):  # type: ignore[misc,valid-type]  # the class is chosen 
         logs.configure(services.settings.log_level)
         logs.adopt(*_LOGGERS)
         begin(services)
-        threading.Thread(target=tidy_up, name="memory", daemon=True).start()
         return application
 
     def _init_shared_socket(self) -> None:
@@ -128,11 +125,3 @@ def _give_memory_back() -> None:
     if mallopt is not None:  # other libraries of C return it anyway
         mallopt(_M_MMAP_THRESHOLD, 1 << 20)
         mallopt(_M_ARENA_MAX, 2)
-
-
-def tidy_up(pause: Callable[[float], None] = time.sleep) -> None:
-    """Returns now and then what long answers left free between what is in use: glibc keeps it, a tenth of a worker."""
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-    while trim is not None:
-        pause(_TIDY_SECONDS)
-        trim(0)
