@@ -131,6 +131,7 @@ def _authentication(settings: Settings, directory: Directory, passwords: Passwor
         Strangers(
             # All processes together have as many at work as there are cores.
             max(1, (os.cpu_count() or 1) // settings.workers),
+            # One of eight threads, and at least one, is for known devices.
             max(1, settings.threads - max(1, settings.threads // 8)),
         ),
         any_login=settings.auth_any_login,

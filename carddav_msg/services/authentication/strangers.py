@@ -14,8 +14,8 @@ from typing import Final
 
 from carddav_msg.errors import Rejected, Throttled
 
-_REST: Final = 3
-_LONGEST_REST: Final = 1.0
+_REST: Final = 3  # times as long as it took
+_LONGEST_REST: Final = 1.0  # seconds
 
 
 class Strangers:
@@ -67,7 +67,7 @@ class Strangers:
             yield
         except (Rejected, Throttled):
             ended = self._clock()
-            self._rested = ended + min(_REST * (ended - began), _LONGEST_REST)
+            self._rested = max(self._rested, ended + min(_REST * (ended - began), _LONGEST_REST))
             raise
 
     def _count(self, one: int) -> None:

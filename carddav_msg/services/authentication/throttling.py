@@ -32,8 +32,8 @@ refusals = logging.getLogger("carddav_msg.refusals")
 _DAY: Final = 24 * 3600
 _TURN: Final = 0.02
 _PATIENCE: Final = 5.0
+_CROWDED_SECONDS: Final = 2
 _LOGIN_LENGTH: Final = 80
-_CROWDED: Final = 2
 _SHUT: Final = "shut"
 
 
@@ -108,7 +108,7 @@ class Throttle:
     def send_away(self, attempt: Try, secret: str) -> None:
         """Throttled for a suspect who would be one too many, unless the user is known there."""
         if not self._is_known(attempt):
-            self._refuse(attempt, secret, _CROWDED, "address")
+            self._refuse(attempt, secret, _CROWDED_SECONDS, "address")
 
     def check(self, attempt: Try, secret: str) -> Try:
         """Throttled when a window that all names have is full, and the user is not known there; else the attempt,
@@ -170,7 +170,8 @@ class Throttle:
     def _windows(self, attempt: Try) -> list[Window]:
         """Those that every name has, also one that nobody has."""
         windows = self._windows_of(attempt.name, attempt.address)
-        return windows + [window for window in [self._window_of(attempt.address)] if window]
+        of_address = self._window_of(attempt.address)
+        return [*windows, of_address] if of_address else windows
 
     def _window_of(self, address: str) -> Window | None:
         """That of an address over all names; None where many people share it, or it is not known."""

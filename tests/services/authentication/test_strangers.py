@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
@@ -36,29 +35,36 @@ class Clock:
         self.now += seconds
 
 
-def look(strangers: Strangers, clock: Clock, seconds: float, wrong: Callable[[], Exception] | None) -> None:
-    """A suspect's secret that is looked at for so long."""
-    try:
-        with strangers.turn(suspect=True):
-            clock.now += seconds
-            if wrong:
-                raise wrong()
-    except (Rejected, Throttled):
-        pass
+def look(
+    strangers: Strangers, clock: Clock, seconds: float, wrong: Exception | None = None, *, suspect: bool = True
+) -> None:
+    """A secret that is looked at for so long."""
+    with suppress(Rejected, Throttled), strangers.turn(suspect=suspect):
+        clock.now += seconds
+        if wrong:
+            raise wrong
 
 
 def test_suspects_rest_after_a_wrong_secret() -> None:
     """Three times as long as it took, at most a second; not after a right one, and nobody else rests."""
     clock = Clock()
     strangers = Strangers(2, 5, clock=clock, sleep=clock.sleep)
-    look(strangers, clock, 0.02, lambda: Rejected("password"))
-    with strangers.turn(suspect=False):
-        assert clock.slept == [0]
-    clock.now += 0.01
-    look(strangers, clock, 0.5, lambda: Throttled("user", 1))
-    look(strangers, clock, 0.5, None)
-    look(strangers, clock, 0.5, None)
+    look(strangers, clock, 0.02, Rejected("password"))
+    look(strangers, clock, 0.01, suspect=False)
+    look(strangers, clock, 0.5, Throttled("user", 1))
+    look(strangers, clock, 0.5)
+    look(strangers, clock, 0.5)
     assert clock.slept == [0, 0.05, 1, 0]
+
+
+def test_a_quick_wrong_secret_of_somebody_else_ends_no_rest() -> None:
+    """Suspects wait for the longest of the rests."""
+    clock = Clock()
+    strangers = Strangers(2, 5, clock=clock, sleep=clock.sleep)
+    look(strangers, clock, 0.2, Rejected("password"))
+    look(strangers, clock, 0.01, Rejected("password"), suspect=False)
+    look(strangers, clock, 0.2)
+    assert clock.slept == [0, 0.59]
 
 
 def test_an_error_of_ours_leaves_the_line_open() -> None:
