@@ -205,7 +205,8 @@ class Authentication:
         secret = knock.secret
         state = (door.user, door.session_epoch, door.secret_version)
         sip = knock.face is Face.EXTERNAL_AUTHENTICATION
-        if self._throttle.knows_wrong(attempt, secret, state):
+        wrong = self._throttle.knows_wrong(attempt, secret, state)
+        if wrong and not self._throttle.owes(attempt, secret):
             # Wrong as a login password, that is: what it was not elsewhere or before, a SIP password it may be.
             if sip and not attempt.shut and self._is_sip_password(door.user, secret):
                 return Method.SIP_PASSWORD
@@ -213,10 +214,10 @@ class Authentication:
         with self._throttle.trying(attempt, secret) as tried:
             if sip and not tried.shut and self._is_sip_password(door.user, secret):
                 return Method.SIP_PASSWORD
-            right, better = self._passwords.verify(secret, "" if tried.shut else door.password_hash)
-            if not right:
+            right, better = (False, None) if wrong else self._passwords.verify(secret, door.password_hash)
+            if tried.shut or not right:
                 reason = "throttled" if tried.shut else "password"
-                self._throttle.failed(tried, secret, reason, state)
+                self._throttle.failed(tried, secret, reason, state, right=right)
                 raise Rejected(reason, door.user)
         self._memory.remember(state, secret)
         if better:
@@ -231,12 +232,13 @@ class Authentication:
         secret = knock.secret
         with self._in_line(knock, error.user):
             attempt = self._throttle.check(self._attempt(knock, error.user), secret)
-            if not self._throttle.knows_wrong(attempt, secret, error.reason):
+            wrong = self._throttle.knows_wrong(attempt, secret, error.reason)
+            if not wrong or self._throttle.owes(attempt, secret):
                 with self._throttle.trying(attempt, secret) as tried:
-                    right, _ = self._passwords.verify(secret, "" if tried.shut else hashed)
-                    if right:
+                    right = not wrong and self._passwords.verify(secret, hashed)[0]
+                    if right and not tried.shut:
                         raise SignedOut(error.reason, error.user)
-                    self._throttle.failed(tried, secret, error.reason, error.reason)
+                    self._throttle.failed(tried, secret, error.reason, error.reason, right=right)
             raise error
 
     @contextmanager

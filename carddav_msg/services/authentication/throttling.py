@@ -3,8 +3,8 @@
 Only failures count, and the same wrong secret for the same name counts once in a window: a phone with an old password,
 or a house full of them, guesses nothing. Sliding windows bound the failures of a name, of an address (IPv6: its /64)
 and of the pair. Whether a user has that name makes no difference to what is seen of them. A user who has several names
-has windows of their own over all of them: when such a one is full, a try is refused like a wrong password, and nothing
-is verified. Who is known passes them all: a valid device credential never comes here, and who signed in from the
+has windows of their own over all of them: when such a one is full, a try is refused like a wrong password, whatever the
+secret is. Who is known passes them all: a valid device credential never comes here, and who signed in from the
 same surroundings (/24, IPv6: /64) within `known_days` does not wait.
 """
 
@@ -55,7 +55,7 @@ class Limits:
 @dataclass(frozen=True, slots=True)
 class Try:
     """One attempt to sign in: `name` is under which name it counts (`Names.counted_as`), `user` the row of who is meant
-    or 0. `shut`: the user's own windows are full, so that the secret must not be looked at, and nobody must see that.
+    or 0. `shut`: the user's own windows are full, so that no secret is right, and nobody must see that.
     """
 
     user: int
@@ -125,7 +125,11 @@ class Throttle:
     def knows_wrong(self, attempt: Try, secret: str, state: object) -> bool:
         """True when this secret failed for this state of the user before, so that it need not be hashed again."""
         states = (state, _SHUT) if attempt.shut else (state,)
-        return any(self._wrong.get(self._digest(attempt, secret, one)) > 0 for one in states)
+        return any(self._holds(attempt, secret, one) for one in states)
+
+    def owes(self, attempt: Try, secret: str) -> bool:
+        """True when the secret failed while the user was shut: it did not count for the user, and now does."""
+        return bool(attempt.user) and not attempt.shut and self._holds(attempt, secret, _SHUT)
 
     @contextmanager
     def trying(self, attempt: Try, secret: str) -> Iterator[Try]:
@@ -140,9 +144,18 @@ class Throttle:
             for window in begun:
                 self._counters.ask(lambda counters, window=window: counters.end(window))  # type: ignore[misc]
 
-    def failed(self, attempt: Try, secret: str, reason: str, state: object) -> None:
-        """The secret was wrong: counts, unless the same one has been counted in this window."""
-        self._wrong.incr(self._digest(attempt, secret, _SHUT if attempt.shut else state), self._limits.window)
+    def failed(self, attempt: Try, secret: str, reason: str, state: object, *, right: bool = False) -> None:
+        """The secret was wrong: counts, unless the same one has been counted in this window.
+
+        A shut one may have been `right` as well; it is not hashed again while the user is shut, nor is any other.
+        """
+        window = self._limits.window
+        if not right:
+            self._wrong.incr(self._digest(attempt, secret, state), window)
+        if attempt.shut:
+            self._wrong.incr(self._digest(attempt, secret, _SHUT), window)
+        elif attempt.user:
+            self._wrong.clear(self._digest(attempt, secret, _SHUT))
         windows = []
         if self._is_news(attempt.name, secret, "counted"):
             windows += self._windows(attempt)
@@ -262,6 +275,9 @@ class Throttle:
                 reason,
                 ascii(login),
             )
+
+    def _holds(self, attempt: Try, secret: str, state: object) -> bool:
+        return self._wrong.get(self._digest(attempt, secret, state)) > 0
 
     def _digest(self, attempt: Try, secret: str, state: object) -> str:
         """For each spelling: of two of one name, one may mean the user and the other nobody."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import HealthCheck, given
+from hypothesis import HealthCheck, example, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
@@ -119,6 +119,31 @@ def test_what_was_refused_unseen_counts_when_it_is_tried(house: House) -> None:
     assert ends == ["password"] * USER + ["throttled user"] * 3
 
 
+def test_what_failed_while_the_user_was_shut_counts_when_it_is_tried_again(house: House) -> None:
+    """Known to be wrong, it is not hashed again, as with a name that nobody has; but it is one of the user's tries."""
+    house.guesses(PAIR // 2)
+    house.guesses(PAIR // 2, "s0", start=PAIR // 2)
+    for start, login in ((PAIR, "u0"), (PAIR + PAIR // 2, "s0")):
+        assert house.guesses(PAIR // 2, login, start=start) == ["throttled"] * (PAIR // 2)
+    hashed = count_hashes(house.services)
+    for start, login in ((PAIR, "u0"), (PAIR + PAIR // 2, "s0")):
+        assert house.guesses(PAIR // 2, login, FAR.format(2), start) == ["password"] * (PAIR // 2)
+    assert not hashed
+    assert USER == PAIR * 2
+    assert house.tries("u0", "right-0", FAR.format(3)) == "throttled"
+
+
+def test_a_right_password_is_right_again_when_the_user_is_not_shut(house: House) -> None:
+    """While it was shut, it was hashed once like any other, and nobody could tell it from them."""
+    house.guesses(PAIR // 2)
+    house.guesses(PAIR // 2, "s0", start=PAIR // 2)
+    hashed = count_hashes(house.services)
+    assert [house.tries("u0", "right-0") for _ in range(2)] == ["throttled", "password"]
+    assert [house.tries("s0", "wrong") for _ in range(2)] == ["throttled", "password"]
+    assert hashed == ["right-0", "wrong"]
+    assert house.tries("u0", "right-0", FAR.format(2)) == "in"
+
+
 KNOWN = ("u0", "acme~u0", "ACME~U0", "u0@acme.example", "acme~u0@acme.example", "s0", "acme~s0", "off", "acme~off")
 """Spellings of a user's two names, and of a disabled user's."""
 
@@ -134,6 +159,12 @@ KNOWN = ("u0", "acme~u0", "ACME~U0", "u0@acme.example", "acme~u0@acme.example", 
         min_size=5,
         max_size=60,
     )
+)
+@example(
+    [
+        *((login, n, HERE, Face.CARDDAV) for n, login in enumerate(("u0", "u0", "s0", "s0", "u0"))),
+        ("u0", 4, ELSEWHERE, Face.CARDDAV),
+    ]
 )
 def test_names_that_exist_are_throttled_like_names_that_do_not(
     settings: Settings, house: House, tries: list[tuple[str, int, str, Face]]
