@@ -1,14 +1,16 @@
-"""The socket that `serve` listens on: made here once, before the workers, which share it.
+"""The sockets that `serve` listens on: made here once, before the workers, and kept while workers come and go.
 
-One queue for all workers: a worker that ends or is replaced takes no waiting connection with it.
+So a worker that ends or is replaced takes no waiting connection with it. Each worker has a queue of its own, between
+which the kernel deals connections out: of one queue the worker that is awake takes most, and the others little.
 """
 
 from __future__ import annotations
 
 import os
 import socket
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,20 +23,22 @@ _GROUP_ONLY: Final = 0o007
 
 
 @contextmanager
-def listening(host: str, port: int) -> Iterator[socket.socket]:
-    """The socket that systemd handed over, or a new one; ConfigurationError when the address can't be listened on.
+def listening(host: str, port: int, workers: int) -> Iterator[list[socket.socket]]:
+    """A socket for each worker, or the one that all share: systemd's, or a Unix socket.
 
-    At the end a Unix socket of ours is taken from its folder; one of systemd's stays for the next server.
+    ConfigurationError when the address can't be listened on. At the end a Unix socket of ours is taken from its folder;
+    one of systemd's stays for the next server.
     """
     handed = _handed_over()
-    listener = handed or (_unix(host.removeprefix(UNIX)) if host.startswith(UNIX) else _tcp(host, port))
-    path = "" if handed or listener.family != socket.AF_UNIX else listener.getsockname()
-    try:
-        with listener:
-            yield listener
-    finally:
-        if path:
-            Path(path).unlink(missing_ok=True)
+    with ExitStack() as opened:
+        if handed:
+            yield [opened.enter_context(handed)]
+        elif host.startswith(UNIX):
+            listener = opened.enter_context(_unix(host.removeprefix(UNIX)))
+            opened.callback(Path(listener.getsockname()).unlink, missing_ok=True)
+            yield [listener]
+        else:
+            yield _tcp_for_each(opened, host, port, workers)
 
 
 def _handed_over() -> socket.socket | None:
@@ -57,11 +61,21 @@ def place(listener: socket.socket) -> str:
     return f"{UNIX}{name}" if isinstance(name, str) else f"http://{_bracketed(name[0])}:{name[1]}"
 
 
-def _tcp(host: str, port: int, names: str = "host and port") -> socket.socket:
+def _tcp_for_each(opened: ExitStack, host: str, port: int, workers: int) -> list[socket.socket]:
+    first = _tcp(host, port)
+    if workers == 1 or sys.platform != "linux":  # elsewhere the kernel does not deal out evenly
+        return [opened.enter_context(first)]
+    with first:  # whoever listens there already would be joined, and not noticed
+        port = first.getsockname()[1]
+    return [opened.enter_context(_tcp(host, port, shared=True)) for _ in range(workers)]
+
+
+def _tcp(host: str, port: int, names: str = "host and port", *, shared: bool = False) -> socket.socket:
     try:
         family, kind, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listener = socket.socket(family, kind)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, shared)
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # connections inherit it
         return _listening(listener, address)
     except OSError as error:

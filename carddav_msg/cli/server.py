@@ -158,8 +158,8 @@ def _run(current: _Current) -> None:
     _allow_descriptors()
     if settings.metrics_port:
         check_address(settings.metrics_host, settings.metrics_port, "metrics_host and metrics_port")
-    with listening(settings.host, settings.port) as listener:
-        _serve(current, listener, Metrics(settings) if settings.metrics_port else None)
+    with listening(settings.host, settings.port, settings.workers) as listeners:
+        _serve(current, listeners, Metrics(settings) if settings.metrics_port else None)
 
 
 def _allow_descriptors() -> None:
@@ -170,18 +170,18 @@ def _allow_descriptors() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
-def _serve(current: _Current, listener: socket.socket, metrics: Metrics | None) -> None:
+def _serve(current: _Current, listeners: list[socket.socket], metrics: Metrics | None) -> None:
     from carddav_msg.cli.workers import Workers
 
     rebuild = _Rebuild(current)
     beside = [process for process in (rebuild, metrics) if process]
-    workers = Workers(listener, current.services.settings, lambda: (current.services, current.application))
+    workers = Workers(listeners, current.services.settings, lambda: (current.services, current.application))
     for name in list(os.environ):
         if not name.startswith(_KEPT):
             del os.environ[name]
 
     def started() -> None:
-        click.echo(f"carddav-msg serves {place(listener)}")
+        click.echo(f"carddav-msg serves {place(listeners[0])}")
         sys.stdout.flush()
         for process in beside:
             process.start()

@@ -10,8 +10,8 @@ import ctypes
 import gc
 import socket
 import time
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Final
 
 from granian import Granian
 from granian.constants import HTTPModes, Interfaces, Loops, RuntimeModes
@@ -43,14 +43,15 @@ _M_ARENA_MAX: Final = -8
 
 
 class Workers(Granian):  # type: ignore[misc,valid-type]  # the class is chosen when granian is imported
-    """Processes that answer on one listener. SIGHUP replaces them one by one, SIGTERM lets them finish and ends them.
+    """Processes that answer, each on its listener or all on one. SIGHUP replaces them one by one, SIGTERM lets them
+    finish and ends them.
 
     `server` gives the services and the application of the moment, each time that a worker is started.
     """
 
     def __init__(
         self,
-        listener: socket.socket,
+        listeners: Sequence[socket.socket],
         settings: Settings,
         server: Callable[[], tuple[Services, WSGIApplication]],
     ) -> None:
@@ -71,7 +72,7 @@ class Workers(Granian):  # type: ignore[misc,valid-type]  # the class is chosen 
             respawn_interval=_OVERLAP_SECONDS,
             workers_kill_timeout=_GRACE_SECONDS,
         )
-        self._listener = listener
+        self._listeners = listeners
         self._server = server
 
     def run(self) -> None:
@@ -101,13 +102,16 @@ class Workers(Granian):  # type: ignore[misc,valid-type]  # the class is chosen 
         return application
 
     def _init_shared_socket(self) -> None:
-        # On Linux granian would open a listener for each worker, and lose the queue of one that ends.
-        self._sfd = self._listener.fileno()
-        self._shd = SocketHolder(self._sfd, self._listener.family == socket.AF_UNIX, BACKLOG)  # type: ignore[call-arg]
-        self._sso = self._listener
+        """On Linux granian would open a listener in each worker, and lose the queue of one that ends."""
 
     def _drop_shared_socket(self) -> None:
-        self._listener.close()
+        for listener in self._listeners:
+            listener.close()
+
+    def _spawn_worker(self, idx: int, target: Any, callback_loader: Any) -> Any:
+        self._sso = self._listeners[idx % len(self._listeners)]
+        self._shd = SocketHolder(self._sso.fileno(), self._sso.family == socket.AF_UNIX, BACKLOG)  # type: ignore[call-arg]
+        return super()._spawn_worker(idx, target, callback_loader)
 
     def _stop_workers(self) -> None:
         # A worker that is just beginning can lose the signal; granian sends it once more, and waits.

@@ -149,11 +149,10 @@ class Throttle:
 
         A shut one may have been `right` as well; it is not hashed again while the user is shut, nor is any other.
         """
-        window = self._limits.window
         if not right:
-            self._wrong.incr(self._digest(attempt, secret, state), window)
+            self._wrong.incr(self._digest(attempt, secret, state), self._limits.window)
         if attempt.shut:
-            self._wrong.incr(self._digest(attempt, secret, _SHUT), window)
+            self._wrong.incr(self._digest(attempt, secret, _SHUT), self._limits.window)
         elif attempt.user:
             self._wrong.clear(self._digest(attempt, secret, _SHUT))
         windows = []
