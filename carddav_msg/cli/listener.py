@@ -38,7 +38,7 @@ def listening(host: str, port: int, workers: int) -> Iterator[list[socket.socket
             opened.callback(Path(listener.getsockname()).unlink, missing_ok=True)
             yield [listener]
         else:
-            yield _tcp_for_each(opened, host, port, workers)
+            yield [opened.enter_context(listener) for listener in _tcp_for_each(host, port, workers)]
 
 
 def _handed_over() -> socket.socket | None:
@@ -61,26 +61,51 @@ def place(listener: socket.socket) -> str:
     return f"{UNIX}{name}" if isinstance(name, str) else f"http://{_bracketed(name[0])}:{name[1]}"
 
 
-def _tcp_for_each(opened: ExitStack, host: str, port: int, workers: int) -> list[socket.socket]:
+def _tcp_for_each(host: str, port: int, workers: int) -> Iterator[socket.socket]:
     first = _tcp(host, port)
     if workers == 1 or sys.platform != "linux":  # elsewhere the kernel does not deal out evenly
-        return [opened.enter_context(first)]
+        with _told(host, port):
+            first.listen(BACKLOG)
+        yield first
+        return
     with first:  # whoever listens there already would be joined, and not noticed
-        port = first.getsockname()[1]
-    return [opened.enter_context(_tcp(host, port, shared=True)) for _ in range(workers)]
+        family, address = first.family, first.getsockname()
+    for _ in range(workers):
+        with _told(host, port):
+            listener = _bound(family, address, socket.SO_REUSEPORT)
+            listener.listen(BACKLOG)
+        yield listener
 
 
-def _tcp(host: str, port: int, names: str = "host and port", *, shared: bool = False) -> socket.socket:
+def _tcp(host: str, port: int, names: str = "host and port") -> socket.socket:
+    """A socket that nobody else may share, at an address where nobody listens. It does not listen yet."""
+    with _told(host, port, names):
+        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        return _bound(family, address)
+
+
+@contextmanager
+def _told(host: str, port: int, names: str = "host and port") -> Iterator[None]:
+    """ConfigurationError for what the system says."""
     try:
-        family, kind, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        listener = socket.socket(family, kind)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, shared)
-        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # connections inherit it
-        return _listening(listener, address)
+        yield
     except OSError as error:
         where = f"{_bracketed(host)}:{port}"
         raise ConfigurationError([f"Can't listen on {where}: {error.strerror}. See the settings {names}."]) from None
+
+
+def _bound(family: int, address: Any, *options: int) -> socket.socket:
+    listener = socket.socket(family)
+    try:
+        for option in (socket.SO_REUSEADDR, *options):
+            listener.setsockopt(socket.SOL_SOCKET, option, 1)
+        if family != socket.AF_UNIX:
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # connections inherit it
+        listener.bind(address)
+    except OSError:
+        listener.close()
+        raise
+    return listener
 
 
 def _unix(path: str) -> socket.socket:
@@ -89,21 +114,13 @@ def _unix(path: str) -> socket.socket:
     try:
         if Path(path).is_socket():
             Path(path).unlink()  # left by a server that was killed
-        return _listening(socket.socket(socket.AF_UNIX), path)
+        listener = _bound(socket.AF_UNIX, path)
+        listener.listen(BACKLOG)
+        return listener
     except OSError as error:
         raise ConfigurationError([f"Can't listen on {UNIX}{path}: {error.strerror}. See the setting host."]) from None
     finally:
         os.umask(before)
-
-
-def _listening(listener: socket.socket, address: Any) -> socket.socket:
-    try:
-        listener.bind(address)
-        listener.listen(BACKLOG)
-    except OSError:
-        listener.close()
-        raise
-    return listener
 
 
 def _bracketed(host: str) -> str:

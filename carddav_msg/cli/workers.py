@@ -95,6 +95,9 @@ class Workers(Granian):  # type: ignore[misc,valid-type]  # the class is chosen 
         from carddav_msg.wsgi import begin
 
         answer_soon()
+        for listener in self._listeners:
+            if listener is not self._sso:  # nobody here would take what comes there
+                listener.close()
         services, application = self._server()
         logs.configure(services.settings.log_level)
         logs.adopt(*_LOGGERS)
@@ -117,6 +120,7 @@ class Workers(Granian):  # type: ignore[misc,valid-type]  # the class is chosen 
         # A worker that is just beginning can lose the signal; granian sends it once more, and waits.
         for worker in self.wrks:
             worker.terminate()
+        self._drop_shared_socket()  # who comes now is refused, and goes to another server, if there is one
         until = time.monotonic() + _BEGUN_SECONDS
         while time.monotonic() < until and any(worker.is_alive() for worker in self.wrks):
             time.sleep(0.02)

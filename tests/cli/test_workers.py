@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import http.client
 import os
 import signal
 import socket
+import subprocess
 import sys
 import threading
 import time
@@ -144,10 +146,12 @@ def test_a_worker_that_dies_is_replaced(server: Servers, settings: Settings, ann
     """One that the kernel killed is missed for a moment only."""
     started = server(settings, workers=2)
     victim = min(workers_of(started.pid))
-    os.kill(victim, signal.SIGKILL)
-    wait_for(lambda: len(workers_of(started.pid) - {victim}) == 2, started)
-    with polling(port_of(started), anna, 1) as (phone,):
-        wait_for(lambda: phone.answered > 5, started)
+    with polling(port_of(started), anna) as phones:
+        wait_for(lambda: all(phone.answered for phone in phones), started)
+        os.kill(victim, signal.SIGKILL)
+        wait_for(lambda: len(workers_of(started.pid) - {victim}) == 2, started)
+        asked = [phone.answered for phone in phones]
+        wait_for(lambda: all(phone.answered > before for phone, before in zip(phones, asked, strict=True)), started)
     assert victim not in workers_of(started.pid)
 
 
@@ -166,6 +170,30 @@ def test_connections_are_dealt_out_between_the_workers(
         phone.close()
     # By chance alone one of them has fewer than 12 once in a few million times.
     assert min(shares) >= 12
+
+
+def test_a_server_that_ends_takes_no_more_connections(
+    server: Servers, settings: Settings, anna: dict[str, str]
+) -> None:
+    """While a request is finished, new ones are refused at once, so that a proxy asks another server."""
+    started = server(settings, workers=2)
+    with socket.create_connection(("127.0.0.1", port_of(started)), timeout=PATIENCE) as slow:
+        head = (
+            f"PROPFIND /dav/ HTTP/1.1\r\nHost: x\r\nAuthorization: {anna['Authorization']}\r\nContent-Length: 9\r\n\r\n"
+        )
+        slow.sendall(head.encode() + b"<prop")
+        with polling(port_of(started), anna, 1) as (phone,):
+            wait_for(lambda: phone.answered > 5, started)
+        os.kill(started.pid, signal.SIGTERM)
+
+        def refused() -> bool:
+            with socket.socket() as late:
+                return late.connect_ex(("127.0.0.1", port_of(started))) == errno.ECONNREFUSED
+
+        wait_for(refused, started)
+        assert started.status is None
+        slow.sendall(b"\n..\n")
+        assert slow.recv(100).startswith(b"HTTP/1.1 400")
 
 
 def test_an_address_that_is_taken_is_told(server: Servers, settings: Settings) -> None:
@@ -214,5 +242,35 @@ def test_workers_inherit_nothing_that_is_open(server: Servers, settings: Setting
     parent = [os.readlink(link) for link in Path(f"/proc/{started.pid}/fd").iterdir()]
     assert [name for name in parent if name.startswith(str(database))] == []
     assert len([name for name in parent if name.startswith("socket:")]) == 2
+    for worker in workers_of(started.pid):
+        listeners = [link for link in Path(f"/proc/{worker}/fd").iterdir() if os.readlink(link) in parent]
+        assert len([link for link in listeners if os.readlink(link).startswith("socket:")]) == 1
     held = [os.readlink(link) for worker in workers_of(started.pid) for link in Path(f"/proc/{worker}/fd").iterdir()]
     assert any(name.startswith(str(database)) for name in held)
+
+
+def test_what_is_forked_holds_no_thread_and_no_connection(settings: Settings, anna: dict[str, str]) -> None:
+    """What `serve` has ready before the fork: a child of it answers, whatever locks there are."""
+    code = """
+import os, sys, threading
+from pathlib import Path
+from carddav_msg import settings
+from carddav_msg.cli.server import _checked
+chosen = settings.load(None, os.environ)
+services, application, _ = _checked(chosen)
+assert threading.enumerate() == [threading.main_thread()], threading.enumerate()
+database = chosen.database_url.removeprefix("sqlite:///")
+held = [os.readlink(link) for link in Path("/proc/self/fd").iterdir() if link.exists()]
+assert not [name for name in held if name.startswith((database, "socket:"))], held
+if os.fork():
+    sys.exit(os.waitstatus_to_exitcode(os.wait()[1]))
+from tests.outside import asking
+from carddav_msg.probe.transport import Call
+poll = Call("PROPFIND", "http://127.0.0.1/dav/acme~anna/", {"Authorization": sys.argv[1], "Depth": "0"})
+assert asking(application, "phone")(poll).status == 207
+"""
+    command = [sys.executable, "-c", code, anna["Authorization"]]
+    done = subprocess.run(
+        command, env=environment(settings), capture_output=True, text=True, timeout=PATIENCE, check=False
+    )
+    assert done.returncode == 0, done.stderr
