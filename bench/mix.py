@@ -13,7 +13,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -86,7 +86,7 @@ def run(choice: Choice, say: Callable[[str], None]) -> dict[str, Any]:
         people = _phones(installation, tenants)
         server = stack.enter_context(installation.serve())
         proxy = stack.enter_context(front.nginx(folder, installation.port))
-        drive = _Drive(proxy.port, people)
+        drive = stack.enter_context(closing(_Drive(proxy.port, people)))
         scale = choice.scale or _carried(drive, say)
         parts = {"server": server, "PostgreSQL": database.pid, "nginx": proxy.pid}
         return _measured(drive, parts, scale, choice, say)
@@ -185,6 +185,11 @@ class _Drive:
     def __init__(self, port: int, people: Sequence[Phone]) -> None:
         self._people = people
         self._clients = [Client(processes.HOST, port, tls=front.trusting()) for _ in range(_WORKERS)]
+
+    def close(self) -> None:
+        """Closes the connections."""
+        for client in self._clients:
+            client.close()
 
     def schedule(self, scale: float, seconds: float) -> list[_Due]:
         """What is due when, in seconds from the begin."""

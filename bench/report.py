@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from bench import machine, plot
 from bench.operations import BATCH
+from bench.suite import PEERS
 
 LIMITED: Final = 0.8
 """From this share of a CPU on, the client is likely what a figure measures."""
@@ -76,7 +77,7 @@ def write(folder: Path) -> None:
         "Written by `python -m bench`; [README.md](README.md) says what is measured. `results/` has the data.\n",
     ]
     for count, result in peers:
-        parts += [f"## All servers, {count:,} cards\n", _about(result), "\n".join(_comparison(result)), _notes(result)]
+        parts += [f"## Servers, {count:,} cards\n", _about(result), "\n".join(_comparison(result)), _notes(result)]
         drawn = [row for row in ROWS if not row.title.startswith("…") and row.operation not in ("memory", "slow")]
         _draw(folder, f"peers-{count}", plot.bars(f"Times the nginx floor, {count:,} cards", _series(result, drawn)))
         parts.append(f"![Ratios to the floor](results/peers-{count}.svg)\n")
@@ -136,6 +137,8 @@ def _notes(result: dict[str, Any]) -> str:
     for server in result["servers"].values():
         note = server.get("facts") or server.get("missing") or f"wrong answer: {server.get('wrong')}"
         lines.append(f"* {server['label']}: {note}.")
+    if absent := [peer.label for name, peer in PEERS.items() if name not in result["servers"]]:
+        lines.append(f"* Not run with so many cards: {', '.join(absent)}.")
     return "\n".join(lines) + "\n"
 
 

@@ -17,7 +17,7 @@ from carddav_msg.credentials import device
 from carddav_msg.settings import Settings
 from tests.builders import add_network, add_users, new_user
 from tests.guessing import Caller, basic, elsewhere, guesses
-from tests.profiles import examples
+from tests.profiles import SOAK, examples
 from tests.servers import Server, Servers
 
 GUESSERS, VICTIMS, LIMIT = 20, 10, 8
@@ -57,7 +57,7 @@ def test_guessers_get_what_is_configured_and_known_devices_never_wait(
     limits = {"throttle_user": LIMIT, "throttle_pair": LIMIT, "throttle_address": 10_000, "throttle_size": 1000}
     limits["throttle_window"] = 86_400  # the limits are those of one window, however long the guessing takes here
     running = server(
-        settings, trusted_proxies=("127.0.0.1",), threads=24, argon2_memory=19_456, argon2_time=2, **limits
+        settings, trusted_proxies=("127.0.0.1",), workers=2, threads=24, argon2_memory=19_456, argon2_time=2, **limits
     )
     with ExitStack() as stack:
 
@@ -95,6 +95,8 @@ def test_guessers_get_what_is_configured_and_known_devices_never_wait(
         record_property("quiet p99 ms", round(p99(quiet), 1))
         record_property("p99 ms under guesses", round(p99(loud), 1))
         print(f"\nknown device: p99 {p99(quiet):.1f} ms quiet, {p99(loud):.1f} ms under {2 * each * GUESSERS} guesses")
+        if SOAK:  # few polls say nothing of a percentile
+            assert p99(loud) < 3 * p99(quiet)
         assert caller_at("192.0.2.8").contacts(typed) == 200, "who signed in from there before is known"
         assert caller_at("198.51.100.1").contacts(typed) == 429, "from elsewhere the right password waits"
         assert {status for status, _ in served} == {207}

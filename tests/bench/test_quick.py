@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bench import coldstart, report, scaling
+from bench import accounts, coldstart, mix, report, scaling
 from bench.errors import Missing
 from bench.operations import Effort
 from bench.suite import OPERATIONS, Plan, run, save
@@ -54,6 +54,28 @@ def test_quick_scaling_has_right_answers(tmp_path: Path) -> None:
     save("scaling", result, tmp_path / "results")
     report.write(tmp_path / "results")
     assert "## More server processes" in (tmp_path / "RESULTS.md").read_text("utf-8")
+
+
+def test_quick_accounts_have_right_answers(tmp_path: Path) -> None:
+    """Each of the other faces, an import and a rename; the report has a table for each."""
+    save("accounts", accounts.run(lambda line: None, quick=True), tmp_path / "results")
+    report.write(tmp_path / "results")
+    text = (tmp_path / "RESULTS.md").read_text("utf-8")
+    for row in ("provisioning, device credential", "contacts, 304, device credential", "300 users", "300 cards"):
+        assert f"|{row}|" in text
+
+
+def test_quick_mix_has_right_answers(tmp_path: Path) -> None:
+    """Every kind of request of a provider, on PostgreSQL behind nginx with TLS; the report has no errors."""
+    try:
+        result = mix.run(mix.QUICK, lambda line: None)
+    except Missing as missing:
+        required.missing(str(missing))
+    assert result["tables"]["kind"]["all"]["answers/s"] > 0
+    assert "Errors: 0." in result["notes"][-1]
+    save("mix", result, tmp_path / "results")
+    report.write(tmp_path / "results")
+    assert "## The provider mix" in (tmp_path / "RESULTS.md").read_text("utf-8")
 
 
 def test_a_cold_start_lasts_until_the_last_slow_answer() -> None:

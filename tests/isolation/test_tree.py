@@ -80,7 +80,10 @@ def _foreign(house: House, who: Somebody) -> list[str]:
     return [href for href in first.values() if "anna" not in href or who.login in unquote(href)]
 
 
-@pytest.mark.parametrize("who", [Somebody("acme", "bert"), Somebody("globex", "anna")], ids=lambda who: who.login)
+ONE_IN_EACH = [Somebody("acme", "bert"), Somebody("globex", "anna")]
+
+
+@pytest.mark.parametrize("who", EVERYBODY if SOAK else ONE_IN_EACH, ids=lambda who: who.login)
 def test_what_is_anothers_is_like_what_does_not_exist(house: House, who: Somebody) -> None:
     """Every method and report on every address of others: the answer and the work of an address that nobody has."""
     client = house.client(who)
