@@ -51,7 +51,9 @@ class _Meters:
         self.syncs = Counter(
             "carddav_msg_syncs", "Address books and contacts fetched: full, delta or unchanged.", ["face", "kind"]
         )
-        self.throttled = Counter("carddav_msg_throttled", "Sign-ins refused unseen, by window.", ["face", "window"])
+        self.throttled = Counter(
+            "carddav_msg_throttled", "Sign-ins refused whatever the password, by window.", ["face", "window"]
+        )
         self.hashing = Gauge(
             "carddav_msg_hash_queue",
             "Passwords that wait to be looked at, or are hashed.",

@@ -27,9 +27,16 @@ PROPFIND = b'<propfind xmlns="DAV:"><prop><sync-token/></prop></propfind>'
 SYNC = b'<sync-collection xmlns="DAV:"><sync-token>%s</sync-token><sync-level>1</sync-level><prop/></sync-collection>'
 
 
-def ask(server: Server, method: str, path: str, password: str = PASSWORD, body: bytes | None = None) -> str:
+def ask(
+    server: Server,
+    method: str,
+    path: str,
+    password: str = PASSWORD,
+    body: bytes | None = None,
+    login: str = "acme~anna",
+) -> str:
     """The body of an answer, also of a refusal."""
-    basic = base64.b64encode(f"acme~anna:{password}".encode()).decode()
+    basic = base64.b64encode(f"{login}:{password}".encode()).decode()
     headers = {"Authorization": f"Basic {basic}", "Depth": "0"}
     if body:
         headers["Content-Type"] = "application/xml"
@@ -74,6 +81,8 @@ def test_all_processes_count_together(server: Servers, settings: Settings, servi
     ask(running, "GET", f"/nothing/{PASSWORD}?password={PASSWORD}")
     for n in range(3):
         ask(running, "GET", "/contacts", f"wrong-{n}")
+    for n in range(8):
+        ask(running, "GET", "/contacts", f"wrong-{n}", login="acme~nobody")
     samples = scraped(port)
 
     def total(name: str, *labels: str) -> float:
@@ -81,6 +90,8 @@ def test_all_processes_count_together(server: Servers, settings: Settings, servi
 
     assert total("carddav_msg_requests_total", 'face="contacts"', 'outcome="2xx"') == 20
     assert total("carddav_msg_requests_total", 'face="contacts"', 'reason="password"', 'outcome="refused"') >= 1
+    throttled = total("carddav_msg_requests_total", 'face="contacts"', 'outcome="throttled"')
+    assert throttled == total("carddav_msg_throttled_total", 'face="contacts"') >= 4
     assert total("carddav_msg_requests_total", 'face="other"', 'outcome="4xx"', 'reason="not found"') == 1
     assert total("carddav_msg_request_seconds_count", 'face="carddav"') == 6
     assert samples['carddav_msg_syncs_total{face="carddav",kind="full"}'] == 1

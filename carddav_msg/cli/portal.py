@@ -79,8 +79,9 @@ def _checklist(settings: Settings, network: Network) -> list[tuple[bool | None, 
         (bool(network.sip_host), f"the network has its SIP host: carddav-msg network set {name} --sip-host HOST"),
         (not network.omit_network_id, "provisioning sends networkId (--no-omit-network-id)"),
         (
-            bool(settings.auth_allowed_sources),
-            "auth_allowed_sources has the addresses of the SSO server, as the vendor told them",
+            settings.auth_access == "closed" and bool(settings.auth_allowed_sources),
+            'auth_access is "closed", and auth_allowed_sources has the addresses of the SSO server, as the vendor told'
+            " them, and that of this machine, for doctor",
         ),
         (None, "the vendor has configured the iOS notification extension in the app"),
         (None, f"the keys file is copied to a place apart from the database: {settings.keys_file}"),

@@ -64,23 +64,30 @@ class Passwords:
         """The hash of a password, with its parameters and salt in the text."""
         return self._run(lambda: str(self._context.hash(password)))
 
-    def verify(self, password: str, hashed: str) -> tuple[bool, str | None]:
-        """(right?, a better hash to store or None).
+    def verify(self, password: str, hashed: str, *, upgrade: bool = True) -> tuple[bool, str | None]:
+        """(right?, a better hash to store or None: always None without `upgrade`).
 
         Without a hash the answer is (False, None) and takes as long as with one. So does a password that the scheme
-        can't take (bcrypt: more than 72 bytes).
+        can't take (bcrypt: more than 72 bytes). With a hash of another kind or cost than ours it takes as long as with
+        ours and what that hash takes, right or wrong.
         """
-        return self._run(lambda: self._verify(password, hashed))
+        return self._run(lambda: self._verify(password, hashed, upgrade=upgrade))
 
-    def _verify(self, password: str, hashed: str) -> tuple[bool, str | None]:
-        try:
-            if not hashed or len(password) > PASSWORD_LENGTH:
-                self._context.verify(password[:PASSWORD_LENGTH], self._nobody)
-                return False, None
-            right, better = self._context.verify_and_update(password, hashed)
-        except ValueError:
+    def _verify(self, password: str, hashed: str, *, upgrade: bool) -> tuple[bool, str | None]:
+        if not hashed or len(password) > PASSWORD_LENGTH:
+            self._context.verify(password[:PASSWORD_LENGTH], self._nobody)
             return False, None
-        return bool(right), better
+        try:
+            right, old = bool(self._context.verify(password, hashed)), self._context.needs_update(hashed)
+        except ValueError:  # bcrypt takes no more than 72 bytes
+            right, old = False, True
+        if not old:
+            return right, None
+        if right and upgrade:
+            return True, str(self._context.hash(password))
+        # An imported hash may be quick to verify: users must not be found by that.
+        self._context.verify(password, self._nobody)
+        return right, None
 
 
 def check_hash(text: str) -> str:

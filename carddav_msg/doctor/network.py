@@ -10,11 +10,13 @@ from typing import Final
 from carddav_msg.doctor import carddav
 from carddav_msg.doctor.findings import Finding, bad, good
 from carddav_msg.domain.network import Network
+from carddav_msg.domain.proxies import NOT_LISTED
 from carddav_msg.formats.portal import portal
 from carddav_msg.formats.vcard.identity import IdentityNames
-from carddav_msg.probe.flows import Account, Flow, Phone, Refused, Typed, send, sign_in
+from carddav_msg.probe.flows import Account, Flow, Phone, Refused, Typed, message_of, send, sign_in
 from carddav_msg.probe.transport import Ask, Call
 from carddav_msg.services.probing import Probe
+from carddav_msg.services.provisioning import LOGGED_OUT
 
 Pair = tuple[str, str]
 _AVATARS: Final = 3
@@ -53,6 +55,12 @@ def examine(site: Site, network: Network, probes: Sequence[Probe]) -> Iterator[F
         if flow is Flow.SKIPPED and result.problem:
             result = sign_in(site.phone(network, probe, signed_in=False), flow)
         check = f"flow: {flow}"
+        if result.problem.endswith(NOT_LISTED):
+            text = "External Authentication is closed to this machine: the flows were not played."
+            yield bad(
+                "allow-list", text, "List its address in auth_allowed_sources: carddav-msg allowlist test ADDRESS"
+            )
+            break
         if result.problem:
             yield bad(check, f"{probe.login}: {result.problem}", _AMBIGUOUS)
         else:
@@ -120,6 +128,10 @@ def _of_user(site: Site, network: Network, probe: Probe, shown: Sequence[_Seen])
         if user.enabled:
             yield f"provisioning refused: {refused}"
         return
+    if account.nodes == dict(LOGGED_OUT.nodes):  # how some networks refuse
+        if user.enabled:
+            yield "provisioning signed the user out"
+        return
     if not user.enabled:
         yield "provisioning let a disabled user in"
     cloud_id = network.cloud_ids[0] if network.cloud_ids else ""
@@ -139,9 +151,9 @@ def _signs_in(phone: Phone, account: Account, *, allowed: bool) -> Iterator[str]
     for login, secret in (("cloud_username", "cloud_password"), ("username", "password")):
         if account[login] and account[secret]:
             values = {"username": account[login], "password": account[secret], "host": account["host"]}
-            status = send(phone, phone.portal.authentication[0], values).status
-            if allowed != (200 <= status < 300):
-                yield f"External Authentication with {login} of the account: {status}"
+            reply = send(phone, phone.portal.authentication[0], values)
+            if allowed != (200 <= reply.status < 300) and message_of(reply) != NOT_LISTED:
+                yield f"External Authentication with {login} of the account: {reply.status}"
 
 
 def _provisioning(phone: Phone, url: str) -> Finding:

@@ -19,6 +19,8 @@ from carddav_msg.errors import InvalidValue
 Address = IPv4Address | IPv6Address
 UNIX: Final = "unix"
 """How a peer on a Unix socket is listed; such a peer has no address."""
+NOT_LISTED: Final = "This address is not on the allow-list."
+"""What an address is told that may not ask."""
 FORWARDED: Final = "forwarded"
 FORWARDED_FOR: Final = "x-forwarded-for"
 _HOPS = 32  # a longer chain is nobody's

@@ -89,16 +89,16 @@ class Provisioning:
     ) -> Account:
         """The account of a user who was let in with `secret` in this session epoch; `device` may name the phone.
 
-        Rejected when the user was disabled or removed since then, when the phone is revoked, and with `enrolled_only`
-        when it has no credential yet; Unavailable when the directory changed under us.
+        SignedOut when the user was disabled since then or the phone is revoked, Rejected with `enrolled_only` when it
+        has no credential yet; Unavailable when the directory changed under us.
         """
         name = _device_of(principal, secret, device, cloud_id) if self._device_credentials else ""
         since = int(self._clock() * _SECOND) - self._rules.cleared_days * _DAY
         found = self._directory.account(principal.id, name, since)
         if found is None:
-            raise Rejected("unknown")
+            raise Unavailable("The user was removed while the account was made.", retry_after=1)
         if not found.user.enabled:
-            raise Rejected("disabled", principal.id)
+            raise _signed_out("disabled", found)
         if found.user.session_epoch != session_epoch:
             raise Unavailable("The account changed while it was read.", retry_after=1)
         cloud_password = secret
@@ -154,7 +154,7 @@ class Provisioning:
         """
         user, known, epoch = found.user, found.device, found.user.session_epoch
         if known and known.revoked:
-            raise SignedOut("revoked", user.id, logged_out=found.network.refresh_denied == REFRESH_DENIED[1])
+            raise _signed_out("revoked", found)
         if enrolled_only and (known is None or known.session_epoch != epoch):
             raise Rejected("code_used", user.id)
         key_id = self._keyring.current("device").key_id
@@ -165,6 +165,10 @@ class Provisioning:
             self._directory.transact(lambda transaction: transaction.seen_device(user.id, device, epoch, key_id))
         except CarddavMsgError as error:
             log.warning("A device of user %d was not noted as seen: %s", user.id, error)
+
+
+def _signed_out(reason: str, found: AccountRow) -> SignedOut:
+    return SignedOut(reason, found.user.id, logged_out=found.network.refresh_denied == REFRESH_DENIED[1])
 
 
 def _device_of(principal: Principal, secret: str, device: str, cloud_id: str) -> str:

@@ -9,13 +9,14 @@ from flask.globals import request_ctx
 from werkzeug.exceptions import Forbidden
 
 from carddav_msg.bootstrap import Services, sources
+from carddav_msg.domain.proxies import NOT_LISTED
 from carddav_msg.formats import auth_response
 from carddav_msg.formats.auth_response import AuthResponseShape
 from carddav_msg.services.authentication import Face
 from carddav_msg.web import parameters
 from carddav_msg.web.answers import Format, answer, format_of
 from carddav_msg.web.errors import log
-from carddav_msg.web.observing import let_in
+from carddav_msg.web.observing import by_doctor, let_in
 from carddav_msg.web.queries import QueryPasswords
 from carddav_msg.web.routes import CREDENTIALS, LATER, THROTTLED, TOO_LARGE, UNCLEAR, Answer, Route, bind
 
@@ -47,7 +48,7 @@ def blueprint(services: Services, shape: AuthResponseShape) -> Blueprint:
     def authenticate() -> Response:
         request = request_ctx.request
         if closed and (request.remote_addr or "") not in allowed:
-            raise Forbidden("This address is not on the allow-list.")
+            raise Forbidden(NOT_LISTED)
         sent = parameters.read(request, AUTHENTICATION)
         visitor = services.authentication.enter(
             sent.login,
@@ -56,6 +57,7 @@ def blueprint(services: Services, shape: AuthResponseShape) -> Blueprint:
             hints=sent.hints,
             address=sent.address,
             phone=sent.device,
+            visits=not by_doctor(),  # with SIP credentials, which are no probe's
         )
         queries.check(visitor, sent)
         account = services.external_authentication.account(visitor.principal, visitor.cloud_username)

@@ -15,6 +15,11 @@ DOCTOR: Final = "carddav-msg-doctor/"
 """How the User-Agent of `doctor` begins."""
 
 
+def by_doctor() -> bool:
+    """True when the request says that `doctor` sent it: it plays users, so nothing is to be learned from it."""
+    return request.headers.get("User-Agent", "").startswith(DOCTOR)
+
+
 def let_in(
     observations: Observations,
     face: Face,
@@ -26,16 +31,13 @@ def let_in(
     seq: int = 0,
 ) -> None:
     """Notes a success, with what was served where it matters; a probe of `doctor` is nobody's visit."""
-    agent = request.headers.get("User-Agent", "")
-    if device.is_probe(visitor.device):
-        return
-    if face is Face.EXTERNAL_AUTHENTICATION and agent.startswith(DOCTOR):  # with SIP credentials, which are no probe's
+    if device.is_probe(visitor.device) or (face is Face.EXTERNAL_AUTHENTICATION and by_doctor()):
         return
     observations.success(
         visitor.principal.id,
         face,
         login=sent.login,
-        agent=agent,
+        agent=request.headers.get("User-Agent", ""),
         matched=visitor.matched,
         device=visitor.device or sent.device,
         cloud_id=sent.cloud_id,

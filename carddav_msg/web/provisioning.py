@@ -34,7 +34,12 @@ INITIAL: Final = Route(
     methods=("GET", "POST"),
     parameters=CREDENTIALS,
 )
-REFRESH: Final = replace(INITIAL, path="/provisioning/refresh", summary="External Provisioning: the account, again")
+REFRESH: Final = replace(
+    INITIAL,
+    path="/provisioning/refresh",
+    summary="External Provisioning: the account, again",
+    answers=tuple(answer for answer in INITIAL.answers if answer is not THROTTLED),
+)
 ROUTES: Final = (INITIAL, REFRESH)
 
 
@@ -65,7 +70,8 @@ def blueprint(services: Services) -> Blueprint:
         visitor = services.authentication.enter(
             sent.login, sent.password, Face.PROVISIONING, hints=sent.hints, address=sent.address, moment=moment
         )
-        queries.check(visitor, sent)
+        # A phone that signed in before the network refused them learns the address for POST from its refresh alone.
+        queries.check(visitor, sent, refuses=moment is Moment.INITIAL)
         account = services.provisioning.account(
             visitor.principal,
             visitor.session_epoch,

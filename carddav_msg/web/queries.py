@@ -24,13 +24,13 @@ class QueryPasswords:
         self._warned: dict[tuple[str, str], float] = {}
         self._lock = threading.Lock()
 
-    def check(self, visitor: Visitor, sent: Parameters) -> None:
+    def check(self, visitor: Visitor, sent: Parameters, *, refuses: bool = True) -> None:
         """BadRequest when the network refuses what the caller did. Asked of those who were let in: to others it would
-        tell which networks there are.
+        tell which networks there are. Without `refuses` it is taken all the same, with the warning.
         """
         if not sent.in_query or visitor.credentials_in_query == "allow":
             return
-        if visitor.credentials_in_query == "refuse":
+        if refuses and visitor.credentials_in_query == "refuse":
             raise BadRequest("The password must not be in the query: send it in the body of a POST.")
         key = (visitor.network_id, face())
         with self._lock:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from carddav_msg.formats.portal import portal
 from carddav_msg.probe.flows import Flow, Phone, Typed, sign_in
 from carddav_msg.wsgi import mount
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
     from carddav_msg.bootstrap import Services
 
 
-def test_it_prints_post_and_the_checklist(acme: Command) -> None:
+def test_it_prints_post_and_the_checklist(acme: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     """POST bodies with the vendor's placeholders, CardDAV with the user in the path, and what is left to do."""
     shown = acme.ok("portal", "acme")
     assert "wsContactsUrl: http://127.0.0.1:8080/contacts" in shown
@@ -26,8 +28,13 @@ def test_it_prints_post_and_the_checklist(acme: Command) -> None:
     assert "?" not in shown.partition("Before going live")[0]
     assert "[!] public_url is an https address" in shown
     assert "[x] the network has the Cloud ID" in shown
-    for word in ("notification extension", "auth_allowed_sources", "keys file", "doctor"):
+    for word in ("notification extension", "keys file", "doctor"):
         assert word in shown
+    # A list without "closed" changes nothing for External Authentication.
+    for access, mark in (("open", "!"), ("closed", "x")):
+        monkeypatch.setenv("CARDDAV_MSG_AUTH_ALLOWED_SOURCES", "198.51.100.1")
+        monkeypatch.setenv("CARDDAV_MSG_AUTH_ACCESS", access)
+        assert f'[{mark}] auth_access is "closed", and auth_allowed_sources' in acme.ok("portal", "acme")
 
 
 def test_get_comes_with_a_warning(acme: Command) -> None:

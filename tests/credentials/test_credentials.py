@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import stat
 from pathlib import Path
+from typing import Any
 
 import pytest
 from passlib import hash as schemes
@@ -113,6 +114,28 @@ def test_imported_hashes_verify_and_are_upgraded(hashed: str) -> None:
     assert better.startswith("$argon2id$")
     assert CHEAP.verify("other", hashed) == (False, None)
     assert CHEAP.verify("pässword", better) == (True, None)
+
+
+@pytest.mark.parametrize(
+    "hashed", [CHEAP.hash("x"), schemes.sha512_crypt.using(rounds=1000).hash("x"), ""], ids=["ours", "imported", "none"]
+)
+def test_every_answer_takes_a_hash_of_our_kind(hashed: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A quick imported hash does not tell that there is a user; nor does the upgrade tell that a password is right."""
+    ours = list[str]()
+    argon2 = schemes.argon2.using(memory_cost=8, rounds=1, parallelism=1)
+    for name in ("verify", "hash"):
+        real = getattr(CHEAP._context, name)
+
+        def counted(secret: str, *stored: str, real: Any = real) -> Any:
+            if not stored or argon2.identify(stored[0]):
+                ours.append(secret)
+            return real(secret, *stored)
+
+        monkeypatch.setattr(CHEAP._context, name, counted)
+    for secret, upgrade in (("x", True), ("x", False), ("wrong", True), ("wrong" * 30, True)):
+        ours.clear()
+        CHEAP.verify(secret, hashed, upgrade=upgrade)
+        assert ours == [secret]
 
 
 @pytest.mark.parametrize("text", ["", "plain", "$1$salt$hash", "$2b$12$short", "$argon2id$v=19$m=1", "$6$"])

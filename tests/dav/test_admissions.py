@@ -153,7 +153,7 @@ def test_a_password_is_looked_at_again_when_its_time_is_over(services: Services)
         assert _poll(house.anna, house)[0] == 207
     looked: list[str] = []
     verify = services.passwords.verify
-    services.passwords.verify = lambda secret, hashed: (looked.append(secret), verify(secret, hashed))[1]  # type: ignore[method-assign]
+    services.passwords.verify = lambda secret, hashed, **_: (looked.append(secret), verify(secret, hashed))[1]  # type: ignore[method-assign]
     assert _poll(house.anna, house)[0] == 207
     assert not looked
     services.authentication._memory._clock = lambda: time.monotonic() + 901

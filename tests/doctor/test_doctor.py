@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from sqlalchemy import create_engine, text
 
+from carddav_msg import bootstrap
 from carddav_msg.doctor import network as networks
 from carddav_msg.doctor import server
 from carddav_msg.doctor.findings import Finding
 from carddav_msg.domain.contact import View
 from carddav_msg.domain.network import Network
+from carddav_msg.domain.proxies import place_of
 from carddav_msg.probe.transport import Call, Http, Reply, Unreachable
 from carddav_msg.settings import Settings
 from carddav_msg.wsgi import mount
@@ -77,6 +79,22 @@ def test_a_sound_server_is_found_sound(patient: Patient) -> None:
     assert {"flow: simple", "flow: external provisioning", "flow: skipped"} <= set(checks)
     assert {"CardDAV discovery", "CardDAV sync"} <= set(checks)
     assert "for 5 users" in findings[-1].text
+
+
+def test_networks_that_sign_phones_out_are_sound(patient: Patient) -> None:
+    """Where disabled users get an account that registers nowhere, that is a refusal."""
+    networks_ = patient.services.administration.networks
+    networks_.change("acme", lambda old: replace(old, refresh_denied="logged_out_account"))
+    assert patient.found() == []
+
+
+def test_a_closed_external_authentication_is_said_once(settings: Settings, patient: Patient) -> None:
+    """The doctor's own address is not on the list: that is the finding, and no flow or user is blamed."""
+    closed = bootstrap.build(replace(settings, auth_access="closed", auth_allowed_sources=("198.51.100.1",)))
+    (finding,) = [found for found in Patient(closed, patient.network).examine() if not found.ok]
+    assert finding.check == "allow-list"
+    assert "auth_allowed_sources" in finding.fix
+    closed.close()
 
 
 def answer(reply: Reply, status: int = 200, body: bytes | None = None, **headers: str) -> Reply:
@@ -161,6 +179,7 @@ def test_probes_are_audited_and_end(patient: Patient, monkeypatch: pytest.Monkey
     assert json.loads(entry.after)["users"] == 5
     (anna, *_) = services.probing.each(patient.network)
     assert services.observations.of(anna.user.id) == []
+    assert not services.directory.known_place(anna.user.id, place_of("127.0.0.1"), 0)
     from carddav_msg.credentials import device
 
     now = device.time.time()

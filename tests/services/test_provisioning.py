@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from carddav_msg.credentials import device
-from carddav_msg.errors import CarddavMsgError, Rejected, Unavailable
+from carddav_msg.errors import CarddavMsgError, SignedOut, Unavailable
 from carddav_msg.publishing import users
 from carddav_msg.services.authentication import Face, Visitor
 from carddav_msg.services.provisioning import Account, AccountRules, Provisioning
@@ -129,13 +129,13 @@ def _revoke(tx: Any, services: Services, network: Network, user: User) -> None:
 
 @pytest.mark.parametrize(
     ("change", "error"),
-    [(_disable, Rejected), (_remove, Rejected), (_revoke, Unavailable)],
+    [(_disable, SignedOut), (_remove, Unavailable), (_revoke, Unavailable)],
     ids=lambda one: one.__name__,
 )
 def test_change_after_sign_in_gives_no_account(
     any_services: Services, anna: User, change: Any, error: type[CarddavMsgError]
 ) -> None:
-    """Disabled or removed between sign-in and account: refused. Sessions ended: ask again, nothing is issued."""
+    """Disabled between sign-in and account: signed out. Removed, or sessions ended: ask again, nothing is issued."""
     visitor = sign_in(any_services)
     (network,) = any_services.directory.networks()
     any_services.directory.transact(

@@ -155,7 +155,9 @@ def test_tags_of_two_viewers_differ(client: FlaskClient, people: People) -> None
     assert client.get("/contacts", query_string=bert, headers={"If-None-Match": tag}).status_code == 200
 
 
-def test_date_gives_304_once_the_last_change_is_settled(services: Services, people: People) -> None:
+def test_date_gives_304_once_the_last_change_is_settled(
+    services: Services, people: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """If-Modified-Since with our own date: 304, and 200 after the next change; another date proves nothing."""
     client = create_app(later(services)).test_client()
     date = client.get("/contacts", headers=BASIC).headers["Last-Modified"]
@@ -164,12 +166,21 @@ def test_date_gives_304_once_the_last_change_is_settled(services: Services, peop
     assert client.get("/contacts", headers={**held, "If-None-Match": '"other"'}).status_code == 200
     for other in (http_date(time.time() + 3600), "yesterday", ""):
         assert client.get("/contacts", headers={**BASIC, "If-Modified-Since": other}).status_code == 200
+    now = time.time_ns()
+    monkeypatch.setattr(time, "time_ns", lambda: now + 2_000_000_000)
+    save(services, people.acme, replace(people.bert, listed=False))
+    gone = client.get("/contacts", headers=held)
+    assert gone.status_code == 200
+    assert gone.headers["Last-Modified"] != date
+    assert b"bert" not in gone.data
 
 
 def test_date_of_an_unsettled_second_is_never_enough(services: Services, client: FlaskClient, people: People) -> None:
     """Two changes in one second have one date: what was fetched between them is not taken for what is there later."""
     between = client.get("/contacts", headers=BASIC)
     held = {**BASIC, "If-Modified-Since": between.headers["Last-Modified"]}
+    assert client.get("/contacts", headers=held).status_code == 200
+    save(services, people.acme, replace(people.bert, listed=False))
     assert client.get("/contacts", headers=held).status_code == 200
     assert create_app(later(services)).test_client().get("/contacts", headers=held).status_code == 200
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING
+from xml.etree import ElementTree
 
 import pytest
 from flask.testing import FlaskClient
@@ -13,9 +14,10 @@ from tests.web.conftest import PASSWORD, Lines, People
 
 if TYPE_CHECKING:
     from carddav_msg.bootstrap import Services
+    from carddav_msg.settings import Settings
 
 SENT = {"username": "acme~Anna.A", "password": PASSWORD}
-FACES = ["/contacts", "/provisioning", "/provisioning/refresh"]
+FACES = ["/contacts", "/provisioning"]
 
 
 def choose(services: Services, people: People, choice: str) -> None:
@@ -37,6 +39,22 @@ def test_refused_in_the_query_and_taken_elsewhere(
     assert (
         client.post(path, query_string={"username": SENT["username"]}, data={"password": PASSWORD}).status_code == 200
     )
+
+
+def test_phones_that_refresh_with_a_query_are_moved_to_post(
+    settings: Settings, client: FlaskClient, people: People, services: Services
+) -> None:
+    """They were given that address before the network refused it, and get the new one by their refresh alone."""
+    given = ElementTree.fromstring(client.post("/provisioning", data=SENT).data)
+    assert given.findtext("extProvPostData") is None
+    sent = {"username": SENT["username"], "password": given.findtext("cloud_password")}
+    choose(services, people, "refuse")
+    again = client.get("/provisioning/refresh", query_string=sent)
+    assert again.status_code == 200
+    moved = ElementTree.fromstring(again.data)
+    assert "?" in (given.findtext("extProvUrl") or "")
+    assert "?" not in (moved.findtext("extProvUrl") or "?")
+    assert "%account[cloud_password]%" in (moved.findtext("extProvPostData") or "")
 
 
 def test_external_authentication_obeys_too(services: Services, client: FlaskClient, people: People) -> None:

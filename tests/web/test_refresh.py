@@ -66,6 +66,16 @@ def test_doubt_is_503(client: FlaskClient, people: People) -> None:
     assert (unknown.status_code, unknown.data) == (503, answer.data)
 
 
+def test_who_has_to_wait_is_told_to_come_again(services: Services, client: FlaskClient, people: People) -> None:
+    """Guesses of others are no reason for a 4xx at refresh, also with a typed password: nobody looked at it."""
+    for number in range(services.settings.throttle_user):
+        client.post("/provisioning/refresh", data=FORM | {"password": f"wrong-{number}"})
+    answer = client.post("/provisioning/refresh", data=FORM | {"password": PASSWORD})
+    assert answer.status_code == 503
+    assert int(answer.headers["Retry-After"]) > 0
+    assert client.post("/provisioning", data=FORM | {"password": PASSWORD}).status_code == 429
+
+
 def test_a_code_signs_in_and_returns_the_credential_of_the_device(
     services: Services, client: FlaskClient, people: People
 ) -> None:

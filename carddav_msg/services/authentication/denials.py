@@ -33,10 +33,14 @@ class Denials:
 
     def settle(
         self, refused: Rejected | Throttled, login: str, door: Door | None, credential: DeviceCredential | None
-    ) -> Rejected | Throttled | Unavailable:
-        """What to raise instead: SignedOut when it is certain, Unavailable when a device credential is in doubt."""
+    ) -> Rejected | Unavailable:
+        """What to raise instead: SignedOut when it is certain, Unavailable when a device credential is in doubt, and
+        when nobody looked.
+        """
         if isinstance(refused, SignedOut) and door:
             return self._of_network(refused.reason, door)
+        if isinstance(refused, Throttled):
+            return Unavailable("Too many wrong passwords came before this refresh.", retry_after=refused.retry_after)
         if credential is None:
             return refused
         if door and self._was_of(door, credential):

@@ -66,16 +66,20 @@ class Authentication:
         address: str = "",
         moment: Moment | None = None,
         phone: str = "",
+        visits: bool = True,
     ) -> Visitor:
         """The visitor with this login and secret; Rejected otherwise. Unavailable when the database can't tell.
 
         Throttled where too many failed before, for this name or from this address: then no password is looked at.
         `moment` is for provisioning: a refresh with a device credential is SignedOut or Unavailable, not just Rejected.
         `slug` names a book that the visitor is to have in hand, None stands for the whole home.
-        `phone` is for External Authentication: the device that sent a sign-in code, if it is known.
+        `phone` is for External Authentication: the device that sent a sign-in code, if it is known. Without `visits` it
+        is not the user who asks, and nobody gets known there for it.
         """
         login = unicodedata.normalize("NFC", login)
-        knock = Knock(login, secret, face, device.parse(secret), slug, hints or Hints(), address, moment, phone)
+        credential = device.parse(secret)
+        visits = visits and not (credential and device.is_probe(credential.device))
+        knock = Knock(login, secret, face, credential, slug, hints or Hints(), address, moment, phone, visits)
         door: Door | None = None
         try:
             door, matched, asked = self._opened(knock)
@@ -156,7 +160,7 @@ class Authentication:
         if knock.moment is Moment.INITIAL:
             enrols = self._codes.enrols(door, knock.secret, knock.address)
             if enrols is not None:
-                self._throttle.let_in(door.user, knock.address)
+                self._let_in(door, knock)
                 return Method.CODE if enrols else Method.CODE_REPEATED
         elif knock.face is Face.EXTERNAL_AUTHENTICATION and self._codes.repeats(
             door, knock.secret, knock.address, knock.phone
@@ -178,15 +182,18 @@ class Authentication:
         raise Rejected("spelling", door.user)
 
     def _verify(self, door: Door, knock: Knock) -> Method:
-        if not door.enabled:
-            self._refuse(knock, Rejected("disabled", door.user), door.password_hash)
         credential = knock.credential
         if credential and device.verify(self._keyring, credential, door.user, door.session_epoch):
+            # Refused or not, it is the user's own: it guesses nothing, so it counts nowhere.
+            if not door.enabled:
+                raise Rejected("disabled", door.user)
             if door.device_revoked:
-                self._refuse(knock, SignedOut("revoked", door.user))
+                raise SignedOut("revoked", door.user)
             if knock.face is Face.PROVISIONING:  # once an hour, and not with every poll
-                self._throttle.let_in(door.user, knock.address)
+                self._let_in(door, knock)
             return Method.DEVICE
+        if not door.enabled:
+            self._refuse(knock, Rejected("disabled", door.user), door.password_hash)
         known = self._memory.knows((door.user, door.session_epoch, door.secret_version), knock.secret)
         at_home = self._throttle.is_at_home(door.user, knock.address)
         if known and at_home:
@@ -197,8 +204,12 @@ class Authentication:
                 attempt = self._throttle.check(attempt, knock.secret)
             method = Method.PASSWORD if known and not attempt.shut else self._look_at(door, knock, attempt)
             if not at_home:
-                self._throttle.let_in(door.user, knock.address)
+                self._let_in(door, knock)
         return method
+
+    def _let_in(self, door: Door, knock: Knock) -> None:
+        if knock.visits:
+            self._throttle.let_in(door.user, knock.address)
 
     def _look_at(self, door: Door, knock: Knock, attempt: Try) -> Method:
         """Which secret of the user this is; the one place where tries count. Rejected when it is none."""
@@ -210,11 +221,13 @@ class Authentication:
             # Wrong as a login password, that is: what it was not elsewhere or before, a SIP password it may be.
             if sip and not attempt.shut and self._is_sip_password(door.user, secret):
                 return Method.SIP_PASSWORD
-            raise Rejected("password", door.user)
+            raise Rejected("throttled" if attempt.shut else "password", door.user)
         with self._throttle.trying(attempt, secret) as tried:
             if sip and not tried.shut and self._is_sip_password(door.user, secret):
                 return Method.SIP_PASSWORD
-            right, better = (False, None) if wrong else self._passwords.verify(secret, door.password_hash)
+            right, better = False, None
+            if not wrong:
+                right, better = self._passwords.verify(secret, door.password_hash, upgrade=not tried.shut)
             if tried.shut or not right:
                 reason = "throttled" if tried.shut else "password"
                 self._throttle.failed(tried, secret, reason, state, right=right)
@@ -235,7 +248,7 @@ class Authentication:
             wrong = self._throttle.knows_wrong(attempt, secret, error.reason)
             if not wrong or self._throttle.owes(attempt, secret):
                 with self._throttle.trying(attempt, secret) as tried:
-                    right = not wrong and self._passwords.verify(secret, hashed)[0]
+                    right = not wrong and self._passwords.verify(secret, hashed, upgrade=False)[0]
                     if right and not tried.shut:
                         raise SignedOut(error.reason, error.user)
                     self._throttle.failed(tried, secret, error.reason, error.reason, right=right)

@@ -49,7 +49,9 @@ class Hints:
 
 @dataclass(frozen=True, slots=True)
 class Knock:
-    """One request to be let in, as `Authentication.enter` takes it; `credential` is the secret if it is a device's."""
+    """One request to be let in, as `Authentication.enter` takes it; `credential` is the secret if it is a device's.
+    `visits` is False when it is not the user who asks.
+    """
 
     login: str
     secret: str = field(repr=False)
@@ -60,6 +62,7 @@ class Knock:
     address: str
     moment: Moment | None
     phone: str
+    visits: bool
 
 
 class Ticket(NamedTuple):

@@ -147,9 +147,9 @@ def test_every_refusal_costs_a_password_hash(house: House, monkeypatch: pytest.M
     passwords, calls = house.services.passwords, list[str]()
     real = type(passwords).verify
 
-    def counted(self: Any, password: str, hashed: str) -> Any:
+    def counted(self: Any, password: str, hashed: str, **options: bool) -> Any:
         calls.append(password)
-        return real(self, password, hashed)
+        return real(self, password, hashed, **options)
 
     monkeypatch.setattr(type(passwords), "verify", counted)
     for login, hints in (
@@ -242,10 +242,10 @@ def test_known_devices_pass_while_strangers_wait(house: House) -> None:
     services, begun, go_on = house.services, threading.Semaphore(0), threading.Event()
     verify = services.passwords.verify
 
-    def held(password: str, stored: str) -> Any:
+    def held(password: str, stored: str, **options: bool) -> Any:
         begun.release()
         assert go_on.wait(60)
-        return verify(password, stored)
+        return verify(password, stored, **options)
 
     services.passwords.verify = held  # type: ignore[method-assign]
     credential = device.issue(services.keyring, house.anna.id, house.anna.session_epoch, "phone")

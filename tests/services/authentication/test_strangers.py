@@ -97,10 +97,10 @@ def test_suspects_leave_threads_to_others(settings: Settings, services: Services
     assert tries(again, "acme~u1", "wrong", SHARED) == "password"
     begun, go_on, verify = threading.Event(), threading.Event(), again.passwords.verify
 
-    def held(password: str, stored: str) -> Any:
+    def held(password: str, stored: str, **options: bool) -> Any:
         begun.set()
         assert go_on.wait(60)
-        return verify(password, stored)
+        return verify(password, stored, **options)
 
     again.passwords.verify = held  # type: ignore[method-assign]
     with ThreadPoolExecutor(5) as pool:

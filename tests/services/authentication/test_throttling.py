@@ -40,7 +40,8 @@ class House:
         self.services = services
         acme = add_network(services, "acme", domains=("acme.example",))
         new = [new_user(f"u{number}", password=f"right-{number}", sip_username=f"s{number}") for number in range(users)]
-        self.users = add_users(services, acme, [*new, new_user("off", password="right", enabled=False)])
+        off = new_user("off", password="right", enabled=False, sip_username="soff")
+        self.users = add_users(services, acme, [*new, off])
 
     def tries(self, login: str, secret: str, address: str = HERE, face: Face = Face.CONTACTS) -> str:
         """`in`, the reason of the refusal, or `throttled` with the window."""
@@ -74,9 +75,9 @@ def count_hashes(services: Services) -> list[str]:
     hashed: list[str] = []
     verify = services.passwords.verify
 
-    def counted(password: str, stored: str) -> Any:
+    def counted(password: str, stored: str, **options: bool) -> Any:
         hashed.append(password)
-        return verify(password, stored)
+        return verify(password, stored, **options)
 
     services.passwords.verify = counted  # type: ignore[method-assign]
     return hashed
@@ -104,7 +105,7 @@ def test_a_user_has_a_window_whatever_the_addresses(house: House) -> None:
     faces = (Face.CARDDAV, Face.CONTACTS, Face.PROVISIONING)
     ends = [house.tries(spellings[n % 4], f"wrong-{n}", FAR.format(n + 2), faces[n % 3]) for n in range(USER + 3)]
     assert ends == ["password"] * USER + ["throttled"] * 2 + ["throttled user"]
-    assert house.tries("s0", "right-0", FAR.format(99)) == "throttled", "not even looked at"
+    assert house.tries("s0", "right-0", FAR.format(99)) == "throttled", "right or wrong"
     ends = [house.tries("u1", f"wrong-{n}", FAR.format(n + 2)) for n in range(USER + 1)]
     assert ends == ["password"] * USER + ["throttled user"]
     assert house.tries("s1", "right-1", FAR.format(99)) == "throttled"
@@ -138,14 +139,34 @@ def test_a_right_password_is_right_again_when_the_user_is_not_shut(house: House)
     house.guesses(PAIR // 2)
     house.guesses(PAIR // 2, "s0", start=PAIR // 2)
     hashed = count_hashes(house.services)
-    assert [house.tries("u0", "right-0") for _ in range(2)] == ["throttled", "password"]
-    assert [house.tries("s0", "wrong") for _ in range(2)] == ["throttled", "password"]
+    assert [house.tries("u0", "right-0") for _ in range(2)] == ["throttled"] * 2
+    assert [house.tries("s0", "wrong") for _ in range(2)] == ["throttled"] * 2
     assert hashed == ["right-0", "wrong"]
     assert house.tries("u0", "right-0", FAR.format(2)) == "in"
 
 
-KNOWN = ("u0", "acme~u0", "ACME~U0", "u0@acme.example", "acme~u0@acme.example", "s0", "acme~s0", "off", "acme~off")
-"""Spellings of a user's two names, and of a disabled user's."""
+def test_a_disabled_user_is_shut_like_any_other(house: House) -> None:
+    """The right password of a disabled user is proof for a refresh, and none while the user is shut."""
+    house.guesses(PAIR // 2, "off")
+    house.guesses(PAIR // 2, "soff", start=PAIR // 2)
+    hashed = count_hashes(house.services)
+    assert [house.tries("off", "right") for _ in range(2)] == ["disabled"] * 2
+    assert [house.tries("soff", "wrong") for _ in range(2)] == ["disabled"] * 2
+    assert hashed == ["right", "wrong"]
+    assert house.tries("soff", "wrong", FAR.format(2)) == "disabled"
+    assert hashed == ["right", "wrong"]
+    assert [house.tries("off", "right", FAR.format(2)) for _ in range(2)] == ["disabled"] * 2
+    assert hashed == ["right", "wrong", "right", "right"], "proven, so it counts nowhere"
+
+
+KNOWN = ("u0", "acme~u0", "ACME~U0", "u0@acme.example", "acme~u0@acme.example", "s0", "acme~s0", "off", "soff")
+"""Spellings of a user's two names, and those of a disabled user."""
+
+
+def _shut_here(name: str, other: str) -> list[tuple[str, int, str, Face]]:
+    """Tries under two names of a user, of which the last is shut, and once more from where it is not."""
+    names = (name, name, other, other, name)
+    return [*((login, n, HERE, Face.CARDDAV) for n, login in enumerate(names)), (name, 4, ELSEWHERE, Face.CARDDAV)]
 
 
 @hypothesis_settings(
@@ -160,12 +181,8 @@ KNOWN = ("u0", "acme~u0", "ACME~U0", "u0@acme.example", "acme~u0@acme.example", 
         max_size=60,
     )
 )
-@example(
-    [
-        *((login, n, HERE, Face.CARDDAV) for n, login in enumerate(("u0", "u0", "s0", "s0", "u0"))),
-        ("u0", 4, ELSEWHERE, Face.CARDDAV),
-    ]
-)
+@example(_shut_here("u0", "s0"))
+@example(_shut_here("off", "soff"))
 def test_names_that_exist_are_throttled_like_names_that_do_not(
     settings: Settings, house: House, tries: list[tuple[str, int, str, Face]]
 ) -> None:
@@ -177,7 +194,7 @@ def test_names_that_exist_are_throttled_like_names_that_do_not(
         ends = []
         for login, number, address, face in tries:
             name = login if known else login.replace("u0", "x0").replace("U0", "X0").replace("s0", "y0")
-            name = name if known else name.replace("off", "none")
+            name = name if known else name.replace("soff", "nobody").replace("off", "none")
             end = again.tries(name, f"wrong-{number}", address, face)
             ends.append((end if end.startswith("throttled ") else "refused", len(hashed)))
         seen.append(ends)
@@ -227,6 +244,26 @@ def test_an_old_password_may_become_the_new_one(house: House) -> None:
     assert house.tries("off", "right") == "disabled"
     house.services.directory.transact(lambda tx: tx.save_users([replace(house.users[-1], enabled=True)]))
     assert house.tries("off", "right") == "in"
+
+
+def test_refused_device_credentials_count_nowhere(house: House) -> None:
+    """Phones of a disabled user, and revoked ones, go on asking: it is their own secret, and guesses nothing."""
+    off = house.users[-1]
+    for n in range(USER * 2):
+        credential = device.issue(house.services.keyring, off.id, off.session_epoch, f"phone-{n}")
+        assert house.tries("off", credential) == "disabled"
+    assert house.tries("u1", "right-1") == "in"
+    assert house.guesses(1, "off") == ["disabled"]
+
+
+def test_probes_of_doctor_make_nobody_known(house: House) -> None:
+    """Or one run would open every window of every user to all who come from near the server."""
+    user = house.users[0]
+    probe = device.issue(house.services.keyring, user.id, user.session_epoch, device.probe_device(60))
+    assert house.tries("u0", probe, face=Face.PROVISIONING) == "in"
+    enter = house.services.authentication.enter
+    enter("u0", "right-0", Face.EXTERNAL_AUTHENTICATION, address=HERE, visits=False)
+    assert house.guesses(PAIR + 1)[-1] == "throttled pair"
 
 
 def test_a_device_credential_never_waits(house: House) -> None:
