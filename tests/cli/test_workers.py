@@ -37,9 +37,7 @@ def anna(services: Services) -> dict[str, str]:
 class Phones(threading.Thread):
     """Polls over a kept connection until told to end; `failed` has what went wrong.
 
-    A connection that the server ends before it answers anything is made anew, as HTTP clients do (RFC 9112 §9.3.1): a
-    kept one, or one that a server took just before it ended and that had not sent a byte. One that is refused, or lost
-    in a queue and so reset, has failed.
+    A kept connection that the server closed before it answered anything is made anew, as every HTTP client does.
     """
 
     def __init__(self, port: int, headers: dict[str, str]) -> None:
@@ -60,7 +58,7 @@ class Phones(threading.Thread):
                 answer.read()
             except (ConnectionError, http.client.RemoteDisconnected) as error:
                 connection.close()
-                if fresh and not isinstance(error, http.client.RemoteDisconnected):
+                if fresh:
                     self.failed.append(repr(error))
                 continue
             self.answered += 1
