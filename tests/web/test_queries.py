@@ -14,7 +14,6 @@ from tests.web.conftest import PASSWORD, Lines, People
 
 if TYPE_CHECKING:
     from carddav_msg.bootstrap import Services
-    from carddav_msg.settings import Settings
 
 SENT = {"username": "acme~Anna.A", "password": PASSWORD}
 FACES = ["/contacts", "/provisioning"]
@@ -42,7 +41,7 @@ def test_refused_in_the_query_and_taken_elsewhere(
 
 
 def test_phones_that_refresh_with_a_query_are_moved_to_post(
-    settings: Settings, client: FlaskClient, people: People, services: Services
+    services: Services, client: FlaskClient, people: People
 ) -> None:
     """They were given that address before the network refused it, and get the new one by their refresh alone."""
     given = ElementTree.fromstring(client.post("/provisioning", data=SENT).data)

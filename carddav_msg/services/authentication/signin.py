@@ -71,7 +71,8 @@ class Authentication:
         """The visitor with this login and secret; Rejected otherwise. Unavailable when the database can't tell.
 
         Throttled where too many failed before, for this name or from this address: then no password is looked at.
-        `moment` is for provisioning: a refresh with a device credential is SignedOut or Unavailable, not just Rejected.
+        `moment` is for provisioning: a refresh with a device credential is SignedOut or Unavailable, not just Rejected,
+        and one that has to wait is Unavailable, not Throttled.
         `slug` names a book that the visitor is to have in hand, None stands for the whole home.
         `phone` is for External Authentication: the device that sent a sign-in code, if it is known. Without `visits` it
         is not the user who asks, and nobody gets known there for it.

@@ -53,6 +53,11 @@ class House:
             return f"throttled {error.window}" if error.retry_after >= 1 else "throttled for no time"
         return "in"
 
+    def shuts(self, name: str, other: str) -> None:
+        """Fills the window that a user has over both names at this address, and that of neither name."""
+        self.guesses(PAIR // 2, name)
+        self.guesses(PAIR // 2, other, start=PAIR // 2)
+
     def with_services(self, services: Services) -> House:
         """The same house behind other services, whose counters are empty."""
         again = House.__new__(House)
@@ -122,8 +127,7 @@ def test_what_was_refused_unseen_counts_when_it_is_tried(house: House) -> None:
 
 def test_what_failed_while_the_user_was_shut_counts_when_it_is_tried_again(house: House) -> None:
     """Known to be wrong, it is not hashed again, as with a name that nobody has; but it is one of the user's tries."""
-    house.guesses(PAIR // 2)
-    house.guesses(PAIR // 2, "s0", start=PAIR // 2)
+    house.shuts("u0", "s0")
     for start, login in ((PAIR, "u0"), (PAIR + PAIR // 2, "s0")):
         assert house.guesses(PAIR // 2, login, start=start) == ["throttled"] * (PAIR // 2)
     hashed = count_hashes(house.services)
@@ -136,8 +140,7 @@ def test_what_failed_while_the_user_was_shut_counts_when_it_is_tried_again(house
 
 def test_a_right_password_is_right_again_when_the_user_is_not_shut(house: House) -> None:
     """While it was shut, it was hashed once like any other, and nobody could tell it from them."""
-    house.guesses(PAIR // 2)
-    house.guesses(PAIR // 2, "s0", start=PAIR // 2)
+    house.shuts("u0", "s0")
     hashed = count_hashes(house.services)
     assert [house.tries("u0", "right-0") for _ in range(2)] == ["throttled"] * 2
     assert [house.tries("s0", "wrong") for _ in range(2)] == ["throttled"] * 2
@@ -147,8 +150,7 @@ def test_a_right_password_is_right_again_when_the_user_is_not_shut(house: House)
 
 def test_a_disabled_user_is_shut_like_any_other(house: House) -> None:
     """The right password of a disabled user is proof for a refresh, and none while the user is shut."""
-    house.guesses(PAIR // 2, "off")
-    house.guesses(PAIR // 2, "soff", start=PAIR // 2)
+    house.shuts("off", "soff")
     hashed = count_hashes(house.services)
     assert [house.tries("off", "right") for _ in range(2)] == ["disabled"] * 2
     assert [house.tries("soff", "wrong") for _ in range(2)] == ["disabled"] * 2
