@@ -85,6 +85,11 @@ class Entrance:
             self._write(environ, path, status, seconds)
         return body
 
+    def part(self) -> None:
+        """From now on each answer is the last one of its connection, so that none is open when the process ends."""
+        for headers in (self._headers, self._secure_headers):
+            headers.append(("Connection", "close"))
+
     def _settle(self, environ: WSGIEnvironment, origin: Origin) -> None:
         """Leaves in the environ what is so, and nothing that only somebody said."""
         for name in environ.keys() & self._proxies.dropped:

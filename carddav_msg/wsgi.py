@@ -45,7 +45,7 @@ def begin(services: Services) -> None:
     services.observations.start()
 
 
-def mount(services: Services) -> WSGIApplication:
+def mount(services: Services) -> Entrance:
     """The server over services that exist already."""
     web = create_app(services)
     guard = Guard(

@@ -24,9 +24,8 @@ from carddav_msg.errors import CarddavMsgError, ConfigurationError
 from carddav_msg.settings import Settings
 
 if TYPE_CHECKING:
-    from wsgiref.types import WSGIApplication
-
     from carddav_msg.bootstrap import Services
+    from carddav_msg.entrance import Entrance
 
 log = logging.getLogger(__name__)
 
@@ -99,7 +98,7 @@ def _with(settings: Settings, given: Mapping[str, Any]) -> Settings:
     return replace(settings, **{name: value for name, value in given.items() if value is not None})
 
 
-def _checked(settings: Settings) -> tuple[Services, WSGIApplication, bool]:
+def _checked(settings: Settings) -> tuple[Services, Entrance, bool]:
     """The services, the server over them, and whether cards are to be rendered again.
 
     ConfigurationError when schema or keys don't fit, or a setting can't be answered with.

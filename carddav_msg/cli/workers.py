@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import os
+import signal
 import socket
+import threading
 import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
     from wsgiref.types import WSGIApplication
 
     from carddav_msg.bootstrap import Services
+    from carddav_msg.entrance import Entrance
     from carddav_msg.settings import Settings
 
 _LOGGERS: Final = ("_granian", "granian.access")
@@ -38,6 +42,8 @@ _HEAD: Final = 64 * 1024
 _GRACE_SECONDS: Final = 30
 _OVERLAP_SECONDS: Final = 1.0
 _BEGUN_SECONDS: Final = 1.0
+_PARTING_SECONDS: Final = 0.3
+_ENDING: Final = frozenset({signal.SIGTERM, signal.SIGINT})
 _M_MMAP_THRESHOLD: Final = -3  # mallopt(3)
 _M_ARENA_MAX: Final = -8
 
@@ -53,7 +59,7 @@ class Workers(Granian):  # type: ignore[misc,valid-type]  # the class is chosen 
         self,
         listeners: Sequence[socket.socket],
         settings: Settings,
-        server: Callable[[], tuple[Services, WSGIApplication]],
+        server: Callable[[], tuple[Services, Entrance]],
     ) -> None:
         super().__init__(
             target="carddav-msg",
@@ -94,6 +100,8 @@ class Workers(Granian):  # type: ignore[misc,valid-type]  # the class is chosen 
         """Called in each worker, behind the fork."""
         from carddav_msg.wsgi import begin
 
+        signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)  # in each thread begun from here on: one waits for them
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         answer_soon()
         for listener in self._listeners:
             if listener is not self._sso:  # nobody here would take what comes there
@@ -102,7 +110,24 @@ class Workers(Granian):  # type: ignore[misc,valid-type]  # the class is chosen 
         logs.configure(services.settings.log_level)
         logs.adopt(*_LOGGERS)
         begin(services)
+        threading.Thread(target=self._end_gently, args=(application,), name="farewell", daemon=True).start()
         return application
+
+    def _end_gently(self, application: Entrance) -> None:
+        """Waits for the signal that ends a worker, and takes leave before granian does what it does then.
+
+        It would close a connection that it took a moment ago, with a request on its way. So the worker first takes no
+        more, in favour of whoever else has the listener, and answers what comes on those it has.
+        """
+        signal.sigwait(_ENDING)
+        application.part()
+        with socket.create_server(("127.0.0.1", 0), backlog=0) as nobody:
+            nobody.setblocking(False)
+            os.dup2(nobody.fileno(), self._sso.fileno())
+        time.sleep(_PARTING_SECONDS)
+        while not callable(end := signal.getsignal(signal.SIGTERM)):  # granian has not begun yet
+            time.sleep(_PARTING_SECONDS)
+        end(signal.SIGTERM, None)
 
     def _init_shared_socket(self) -> None:
         """On Linux granian would open a listener in each worker, and lose the queue of one that ends."""

@@ -116,6 +116,20 @@ def test_cards_are_rendered_again_beside_the_server(
         time.sleep(0.05)
 
 
+@pytest.mark.parametrize(("host", "refused"), [("127.0.0.1", False), ("localhost", False), ("0.0.0.0", True)])  # noqa: S104
+def test_only_a_loopback_listener_takes_credentials_without_https(
+    server: Servers, settings: Settings, services: bootstrap.Services, host: str, refused: bool
+) -> None:
+    """It is the listener that counts: one that others reach refuses them from whomever, this machine too."""
+    add_user(services, add_network(services, "acme"), "anna", password="secret-a")
+    url = server(settings, host=host).url
+    body = b"username=acme~anna&password=secret-a"
+    form = b"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: %d\r\n\r\n" % len(body)
+    said = raw(url, b"POST /contacts HTTP/1.1\r\nHost: x\r\nConnection: close\r\n" + form + body)
+    assert said.startswith(b"HTTP/1.1 403 " if refused else b"HTTP/1.1 200 ")
+    assert (b"https" in said) is refused
+
+
 def test_sigterm_ends_the_server(server: Servers, settings: Settings) -> None:
     """An operator's stop is orderly: the workers finish and end, and the process with them."""
     started = server(settings, workers=2)

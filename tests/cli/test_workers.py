@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -111,6 +111,12 @@ def replaced(server: Server, before: set[int]) -> set[int]:
     return workers_of(server.pid)
 
 
+def refuses(server: Server) -> bool:
+    """Whether nobody can connect any more."""
+    with socket.socket() as late:
+        return late.connect_ex(("127.0.0.1", port_of(server))) == errno.ECONNREFUSED
+
+
 def port_of(server: Server) -> int:
     return int(server.url.rpartition(":")[2])
 
@@ -185,15 +191,37 @@ def test_a_server_that_ends_takes_no_more_connections(
         with polling(port_of(started), anna, 1) as (phone,):
             wait_for(lambda: phone.answered > 5, started)
         os.kill(started.pid, signal.SIGTERM)
-
-        def refused() -> bool:
-            with socket.socket() as late:
-                return late.connect_ex(("127.0.0.1", port_of(started))) == errno.ECONNREFUSED
-
-        wait_for(refused, started)
+        wait_for(lambda: refuses(started), started)
         assert started.status is None
         slow.sendall(b"\n..\n")
         assert slow.recv(100).startswith(b"HTTP/1.1 400")
+
+
+def test_a_server_that_ends_answers_whom_it_has_taken(
+    server: Servers, settings: Settings, anna: dict[str, str]
+) -> None:
+    """Who is connected and has not asked yet when a server ends is answered, for the last time on that connection.
+
+    All its processes are told at the same moment, as systemd does it.
+    """
+    started = server(settings, workers=2)
+    workers = workers_of(started.pid)
+    before = sum(map(sockets_of, workers))
+    taken = [http.client.HTTPConnection("127.0.0.1", port_of(started), timeout=PATIENCE) for _ in range(8)]
+    with ExitStack() as opened:
+        for phone in taken:
+            opened.callback(phone.close)
+            phone.connect()
+        wait_for(lambda: sum(map(sockets_of, workers)) == before + len(taken), started)
+        os.killpg(started.pid, signal.SIGTERM)
+        wait_for(lambda: refuses(started), started)
+        answers = []
+        for phone in taken:
+            phone.request("PROPFIND", "/dav/acme~anna/directory/", headers=anna)
+            answers.append(phone.getresponse())
+        assert {(answer.status, answer.getheader("Connection")) for answer in answers} == {(207, "close")}
+    wait_for(lambda: started.status is not None, started)
+    assert started.status == 0
 
 
 def test_an_address_that_is_taken_is_told(server: Servers, settings: Settings) -> None:

@@ -20,11 +20,17 @@ if TYPE_CHECKING:
 NETWORKS = ("acme", "globex")
 NAMES = ("anna", "bert", "boss")
 NOWHERE = "nothere"
+_PNG = b"\x89PNG\r\n\x1a\n"
 
 
 def mark(network: str, name: str) -> str:
     """The text that stands for a user's data: in names, notes and numbers."""
     return f"Mark-{network}-{name}-Z"
+
+
+def photo(network: str, name: str) -> bytes:
+    """A user's photo, with their mark in it."""
+    return _PNG + mark(network, name).encode()
 
 
 @dataclass(frozen=True)
@@ -100,6 +106,8 @@ def _furnish(services: Services, network: Network) -> None:
             sip_username=f"S-{name}",
             sip_password=f"sip of {network.network_id}~{name}",
         )
+        portrait = photo(network.network_id, name)
+        services.administration.users.change(network.network_id, name, lambda old: old, photo=portrait)
     services.administration.users.change(network.network_id, "bert", lambda old: old, view="sales")
     shared = Book(0, network.id, BookKind.SHARED, "suppliers", "Suppliers", 0, "", 1, 0, 0)
     board = Book(0, network.id, BookKind.SHARED, "board", "Board", 0, "", 1, 0, 0)

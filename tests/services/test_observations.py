@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -117,10 +118,32 @@ def test_what_was_fetched_outlives_a_visit_that_fetched_nothing(notebook: Notebo
 
 
 def test_what_is_old_is_forgotten(notebook: Notebook) -> None:
-    """After the days it is not shown any more, and gone from the database with the next hour's writing."""
+    """After the days it is not shown any more."""
     notebook.visit()
     notebook.clock.now += (DAYS + 1) * DAY
     assert notebook.kept() == {}
+
+
+def test_what_is_old_leaves_the_database(notebook: Notebook) -> None:
+    """With the first visit that is written, and not again within the hour."""
+    now = time.time()
+
+    def keep(face: str, days: int) -> None:
+        seen = Observation(notebook.anna, face, Outcome.SUCCESS, at=int((now - days * DAY) * 1_000_000))
+        with notebook.directory.write() as transaction:
+            transaction.save_observations([seen])
+
+    def stored() -> set[str]:
+        return {one.face for one in notebook.directory.observations(notebook.anna, 0)}
+
+    keep("carddav", DAYS + 1)
+    keep("provisioning", DAYS - 1)
+    assert stored() == {"carddav", "provisioning"}
+    notebook.visit()
+    assert stored() == {"contacts", "provisioning"}
+    keep("carddav", DAYS + 1)
+    notebook.visit(agent="App/2")
+    assert stored() == {"carddav", "contacts", "provisioning"}
 
 
 def test_texts_of_strangers_are_bounded_and_printable(notebook: Notebook) -> None:

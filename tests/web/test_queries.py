@@ -54,6 +54,8 @@ def test_phones_that_refresh_with_a_query_are_moved_to_post(
     assert "?" in (given.findtext("extProvUrl") or "")
     assert "?" not in (moved.findtext("extProvUrl") or "?")
     assert "%account[cloud_password]%" in (moved.findtext("extProvPostData") or "")
+    assert client.post("/provisioning/refresh", data=sent).status_code == 200
+    assert client.post("/provisioning/refresh", json=sent).status_code == 200
 
 
 def test_external_authentication_obeys_too(services: Services, client: FlaskClient, people: People) -> None:
