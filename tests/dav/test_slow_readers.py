@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from carddav_msg.bootstrap import Services
+from carddav_msg.directory.sql.engine import CHECKPOINT_PAGES
 from carddav_msg.domain.access import Book, BookKind
 from carddav_msg.domain.preconditions import Preconditions
 from carddav_msg.publishing.cards import put_card
@@ -21,9 +22,9 @@ from tests.servers import Servers
 READERS = 16
 CARDS = 600
 NOTE = "x" * 16_000
-WRITES = 300
-CHECKPOINT = 1000 * 4096
-"""SQLite's: a log of so many bytes is written back, and begun again when nobody reads an older state."""
+WRITES = 1000
+CHECKPOINT = CHECKPOINT_PAGES * 4096
+"""A log of so many bytes is written back, and begun again when nobody reads an older state."""
 ASKED = (
     b'<sync-collection xmlns="DAV:"><sync-token/><sync-level>1</sync-level><prop><getetag/>'
     b'<address-data xmlns="urn:ietf:params:xml:ns:carddav"/></prop></sync-collection>'
