@@ -9,11 +9,16 @@ from __future__ import annotations
 import ctypes
 import gc
 import os
+import re
+import select
 import signal
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from granian import Granian
@@ -42,7 +47,9 @@ _HEAD: Final = 64 * 1024
 _GRACE_SECONDS: Final = 30
 _OVERLAP_SECONDS: Final = 1.0
 _BEGUN_SECONDS: Final = 1.0
-_PARTING_SECONDS: Final = 0.3
+_PARTING_SECONDS: Final = 0.5
+_POLL_SECONDS: Final = 0.02
+_NOWHERE: Final[dict[int, Any]] = {socket.AF_INET: ("127.0.0.1", 0), socket.AF_INET6: ("::1", 0), socket.AF_UNIX: ""}
 _ENDING: Final = frozenset({signal.SIGTERM, signal.SIGINT})
 _M_MMAP_THRESHOLD: Final = -3  # mallopt(3)
 _M_ARENA_MAX: Final = -8
@@ -120,14 +127,14 @@ class Workers(Granian):  # type: ignore[misc,valid-type]  # the class is chosen 
         more, in favour of whoever else has the listener, and answers what comes on those it has.
         """
         signal.sigwait(_ENDING)
-        application.part()
-        with socket.create_server(("127.0.0.1", 0), backlog=0) as nobody:
-            nobody.setblocking(False)
-            os.dup2(nobody.fileno(), self._sso.fileno())
-        time.sleep(_PARTING_SECONDS)
         while not callable(end := signal.getsignal(signal.SIGTERM)):  # granian has not begun yet
+            time.sleep(_POLL_SECONDS)
+        try:
+            application.part()
+            _leave(self._sso)
             time.sleep(_PARTING_SECONDS)
-        end(signal.SIGTERM, None)
+        finally:
+            end(signal.SIGTERM, None)
 
     def _init_shared_socket(self) -> None:
         """On Linux granian would open a listener in each worker, and lose the queue of one that ends."""
@@ -141,6 +148,33 @@ class Workers(Granian):  # type: ignore[misc,valid-type]  # the class is chosen 
         self._shd = SocketHolder(self._sso.fileno(), self._sso.family == socket.AF_UNIX, BACKLOG)  # type: ignore[call-arg]
         return super()._spawn_worker(idx, target, callback_loader)
 
+    def _respawn_workers(self, workers: Sequence[int], spawn_target: Any, target_loader: Any, delay: float = 0) -> None:
+        """Replaces workers one by one. granian's own goes on with that when the server is told to end meanwhile, and it
+        takes a worker that dies soon after a reload for one that never works.
+        """
+        for idx in workers:
+            old, self.wrks[idx] = self.wrks[idx], self._spawn_worker(idx, spawn_target, target_loader)
+            self.wrks[idx].start()
+            if not delay:  # it died
+                self.respawned_wrks[idx] = time.monotonic()
+            self._wait(delay)
+            old.terminate()
+            self._wait(_GRACE_SECONDS, old)
+            if self.interrupt_signal:
+                self.wrks.append(old)
+                return
+            if old.is_alive():
+                old.kill()
+            old.join()
+
+    def _wait(self, seconds: float, *workers: Any) -> None:
+        """For so long, or until these workers have ended or the server is told to end."""
+        until = time.monotonic() + seconds
+        while time.monotonic() < until and not self.interrupt_signal:
+            if workers and not any(worker.is_alive() for worker in workers):
+                return
+            time.sleep(_POLL_SECONDS)
+
     def _stop_workers(self) -> None:
         # A worker that is just beginning can lose the signal; granian sends it once more, and waits.
         for worker in self.wrks:
@@ -148,8 +182,30 @@ class Workers(Granian):  # type: ignore[misc,valid-type]  # the class is chosen 
         self._drop_shared_socket()  # who comes now is refused, and goes to another server, if there is one
         until = time.monotonic() + _BEGUN_SECONDS
         while time.monotonic() < until and any(worker.is_alive() for worker in self.wrks):
-            time.sleep(0.02)
+            time.sleep(_POLL_SECONDS)
         super()._stop_workers()
+
+
+def _leave(listener: socket.socket) -> None:
+    """Makes this process have no part in the listener any more, in favour of whoever else has it.
+
+    First it is taken out of what granian's runtime waits for: to close it would not do, since it is reported as long as
+    another process holds it. When the runtime wants to take it out itself it learns that it is gone. Then a socket that
+    nobody knows takes its number, which the runtime still uses and will close.
+    """
+    for entry in Path("/proc/self/fd").iterdir() if sys.platform == "linux" else ():
+        with suppress(FileNotFoundError):
+            if os.readlink(entry) != "anon_inode:[eventpoll]":
+                continue
+            said = Path(f"/proc/self/fdinfo/{entry.name}").read_text("ascii")
+            if str(listener.fileno()) not in re.findall(r"^tfd:\s*(\d+)", said, re.MULTILINE):
+                continue
+            with select.epoll.fromfd(os.dup(int(entry.name))) as runtime, socket.socket(listener.family) as nobody:
+                runtime.unregister(listener)
+                nobody.bind(_NOWHERE[listener.family])
+                nobody.listen(0)
+                nobody.setblocking(False)
+                os.dup2(nobody.fileno(), listener.fileno())
 
 
 def _give_memory_back() -> None:

@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -55,11 +55,16 @@ class Phones(threading.Thread):
             try:
                 connection.request("PROPFIND", "/dav/acme~anna/directory/", headers=self._headers)
                 answer = connection.getresponse()
-                answer.read()
-            except (ConnectionError, http.client.RemoteDisconnected) as error:
+            except ConnectionError as error:
                 connection.close()
                 if fresh:
                     self.failed.append(repr(error))
+                continue
+            try:
+                answer.read()
+            except (ConnectionError, http.client.HTTPException) as error:
+                connection.close()
+                self.failed.append(repr(error))
                 continue
             self.answered += 1
             if answer.status != 207:
@@ -100,9 +105,18 @@ def wait_for(condition: object, server: Server) -> None:
         time.sleep(0.05)
 
 
-def sockets_of(pid: int) -> int:
-    """How many sockets a process has open."""
-    return sum(os.readlink(link).startswith("socket:") for link in Path(f"/proc/{pid}/fd").iterdir())
+def descriptors_of(pid: int) -> dict[str, str]:
+    """What each descriptor of a process is."""
+    found = {}
+    for link in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(FileNotFoundError):  # closed meanwhile
+            found[link.name] = os.readlink(link)
+    return found
+
+
+def sockets_of(*pids: int) -> set[str]:
+    """The sockets that processes have open."""
+    return {what for pid in pids for what in descriptors_of(pid).values() if what.startswith("socket:")}
 
 
 def replaced(server: Server, before: set[int]) -> set[int]:
@@ -148,6 +162,82 @@ def test_sighup_replaces_the_workers_and_takes_new_settings(
             running = replaced(started, running)
 
 
+@contextmanager
+def half_asked(server: Server, headers: dict[str, str]) -> Iterator[socket.socket]:
+    """A request whose body is not complete: `finish` makes it so. Its worker can't end before."""
+    with socket.create_connection(("127.0.0.1", port_of(server)), timeout=PATIENCE) as slow:
+        head = (
+            f"PROPFIND /dav/ HTTP/1.1\r\nHost: x\r\nAuthorization: {headers['Authorization']}\r\n"
+            "Content-Length: 9\r\n\r\n<prop"
+        )
+        slow.sendall(head.encode())
+        with polling(port_of(server), headers, 1) as (phone,):
+            wait_for(lambda: phone.answered > 5, server)
+        yield slow
+
+
+def finish(slow: socket.socket) -> bytes:
+    """Sends the rest, which is no XML; the beginning of the answer."""
+    slow.sendall(b"\n..\n")
+    return slow.recv(100)
+
+
+def waits_for_a_listener(pid: int) -> bool:
+    """Whether a process is told of new connections: one of its epolls has a socket that listens."""
+    listening = {line.split()[9] for line in Path(f"/proc/{pid}/net/tcp").read_text().splitlines() if " 0A " in line}
+    links = descriptors_of(pid)
+    told = [Path(f"/proc/{pid}/fdinfo/{name}").read_text() for name, to in links.items() if to.endswith("[eventpoll]")]
+    polled = [line.split()[1] for text in told for line in text.splitlines() if line.startswith("tfd:")]
+    return any(links.get(name, "").removeprefix("socket:[").removesuffix("]") in listening for name in polled)
+
+
+def test_a_worker_that_is_replaced_takes_no_more_connections(
+    server: Servers, settings: Settings, anna: dict[str, str]
+) -> None:
+    """While it finishes an answer all who come are for the new one, which has the same listener."""
+    started = server(settings, workers=1)
+    (old,) = workers_of(started.pid)
+    assert waits_for_a_listener(old)
+    with half_asked(started, anna) as slow:
+        os.kill(started.pid, signal.SIGHUP)
+        wait_for(lambda: not waits_for_a_listener(old), started)
+        (new,) = workers_of(started.pid) - {old}
+        assert waits_for_a_listener(new)
+        with polling(port_of(started), anna) as phones:
+            wait_for(lambda: all(phone.answered > 100 for phone in phones), started)
+        assert old in workers_of(started.pid)
+        assert finish(slow).startswith(b"HTTP/1.1 400")
+    wait_for(lambda: workers_of(started.pid) == {new}, started)
+
+
+def test_the_end_comes_before_a_reload_is_through(server: Servers, settings: Settings, anna: dict[str, str]) -> None:
+    """Who is told to end while workers are replaced does so: nobody waits for it, and it ends well."""
+    started = server(settings, workers=2)
+    before = workers_of(started.pid)
+    with half_asked(started, anna) as slow:
+        os.kill(started.pid, signal.SIGHUP)
+        wait_for(lambda: workers_of(started.pid) - before, started)
+        os.killpg(started.pid, signal.SIGTERM)
+        wait_for(lambda: refuses(started), started)
+        assert finish(slow).startswith(b"HTTP/1.1 400")
+    wait_for(lambda: started.status is not None, started)
+    assert started.status == 0, started.output()
+
+
+def test_a_worker_that_dies_soon_after_a_reload_is_replaced(
+    server: Servers, settings: Settings, anna: dict[str, str]
+) -> None:
+    """A reload is no crash."""
+    started = server(settings, workers=2)
+    before = workers_of(started.pid)
+    os.kill(started.pid, signal.SIGHUP)
+    victim = min(replaced(started, before))
+    os.kill(victim, signal.SIGKILL)
+    wait_for(lambda: len(workers_of(started.pid) - {victim}) == 2, started)
+    with polling(port_of(started), anna) as phones:
+        wait_for(lambda: all(phone.answered for phone in phones), started)
+
+
 def test_a_worker_that_dies_is_replaced(server: Servers, settings: Settings, anna: dict[str, str]) -> None:
     """One that the kernel killed is missed for a moment only."""
     started = server(settings, workers=2)
@@ -171,7 +261,7 @@ def test_connections_are_dealt_out_between_the_workers(
     for phone in phones:
         phone.request("PROPFIND", "/dav/acme~anna/directory/", headers=anna)
         assert phone.getresponse().read()
-    shares = [sockets_of(worker) - count for worker, count in before.items()]
+    shares = [len(sockets_of(worker) - sockets) for worker, sockets in before.items()]
     for phone in phones:
         phone.close()
     # By chance alone one of them has fewer than 12 once in a few million times.
@@ -183,18 +273,11 @@ def test_a_server_that_ends_takes_no_more_connections(
 ) -> None:
     """While a request is finished, new ones are refused at once, so that a proxy asks another server."""
     started = server(settings, workers=2)
-    with socket.create_connection(("127.0.0.1", port_of(started)), timeout=PATIENCE) as slow:
-        head = (
-            f"PROPFIND /dav/ HTTP/1.1\r\nHost: x\r\nAuthorization: {anna['Authorization']}\r\nContent-Length: 9\r\n\r\n"
-        )
-        slow.sendall(head.encode() + b"<prop")
-        with polling(port_of(started), anna, 1) as (phone,):
-            wait_for(lambda: phone.answered > 5, started)
+    with half_asked(started, anna) as slow:
         os.kill(started.pid, signal.SIGTERM)
         wait_for(lambda: refuses(started), started)
         assert started.status is None
-        slow.sendall(b"\n..\n")
-        assert slow.recv(100).startswith(b"HTTP/1.1 400")
+        assert finish(slow).startswith(b"HTTP/1.1 400")
 
 
 def test_a_server_that_ends_answers_whom_it_has_taken(
@@ -206,19 +289,19 @@ def test_a_server_that_ends_answers_whom_it_has_taken(
     """
     started = server(settings, workers=2)
     workers = workers_of(started.pid)
-    before = sum(map(sockets_of, workers))
+    wait_for(lambda: all(map(waits_for_a_listener, workers)), started)
+    before = sockets_of(*workers)
     taken = [http.client.HTTPConnection("127.0.0.1", port_of(started), timeout=PATIENCE) for _ in range(8)]
     with ExitStack() as opened:
         for phone in taken:
             opened.callback(phone.close)
             phone.connect()
-        wait_for(lambda: sum(map(sockets_of, workers)) == before + len(taken), started)
+        wait_for(lambda: len(sockets_of(*workers) - before) == len(taken), started)
         os.killpg(started.pid, signal.SIGTERM)
         wait_for(lambda: refuses(started), started)
-        answers = []
         for phone in taken:
             phone.request("PROPFIND", "/dav/acme~anna/directory/", headers=anna)
-            answers.append(phone.getresponse())
+        answers = [phone.getresponse() for phone in taken]
         assert {(answer.status, answer.getheader("Connection")) for answer in answers} == {(207, "close")}
     wait_for(lambda: started.status is not None, started)
     assert started.status == 0
