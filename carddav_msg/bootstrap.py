@@ -172,13 +172,12 @@ def make_renderer(settings: Settings) -> Renderer:
 
 
 def make_throttle(settings: Settings, directory: Directory, keyring: Keyring) -> Throttle:
-    """What bounds failed sign-ins. Without Redis each process counts for itself, so each gets its share."""
+    """What bounds failed sign-ins. Without Redis, or while it is away, each process counts for itself: its share."""
     limits = Limits(
         user=settings.throttle_user,
         address=settings.throttle_address,
         pair=settings.throttle_pair,
         window=settings.throttle_window,
-        share=1 if settings.redis_url else settings.workers,
     )
     return Throttle(
         directory,
@@ -188,6 +187,7 @@ def make_throttle(settings: Settings, directory: Directory, keyring: Keyring) ->
         vouched=sources(settings, "auth_allowed_sources"),
         known_days=settings.known_days,
         size=settings.throttle_size,
+        share=settings.workers,
         redis_url=settings.redis_url,
     )
 

@@ -47,6 +47,7 @@ _NAMED_VALUES: Final[_Masks] = tuple(
     )
 )
 """Secrets that are known by the name in front of them."""
+_QUOTED_PATH = re.compile(r"'/(?:[^'\\]|\\.)*'" r'|"/(?:[^"\\]|\\.)*"')
 _PARAMETER = re.compile(r"([?&])([^\s=&?'\"]+)=([^\s&'\"]*)")
 
 
@@ -103,7 +104,10 @@ class OneLine(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         # Tracebacks are made here, never taken from `exc_text`, where other formatters may have put local variables.
-        parts = [f"{self.formatTime(record)} {record.levelname.lower()} {record.name}: {record.getMessage()}"]
+        message = record.getMessage()
+        if record.name == "radicale":  # it quotes paths, and in a path there may be anything
+            message = _QUOTED_PATH.sub("'(path)'", message)
+        parts = [f"{self.formatTime(record)} {record.levelname.lower()} {record.name}: {message}"]
         if record.exc_info and record.exc_info[0]:
             parts.append(_without_sent(self.formatException(record.exc_info)))
         if record.stack_info:

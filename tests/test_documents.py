@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from carddav_msg import settings as product_settings
+from carddav_msg.domain.network import Network
+from carddav_msg.domain.user import User
 from carddav_msg.settings import PREFIX, Settings
 from tests import settings_file
 from tests.servers import ROOT
@@ -53,6 +55,22 @@ def test_examples_name_existing_settings(name: str) -> None:
     """The examples for other programs use settings that exist."""
     known = {PREFIX + item.name.upper() for item in fields(Settings)} | {product_settings.CONFIG_VARIABLE}
     assert set(re.findall(rf"{PREFIX}[A-Z0-9_]+", (ROOT / "config" / name).read_text("utf-8"))) <= known
+
+
+def test_each_question_to_the_vendor_has_a_setting_and_a_test() -> None:
+    """Each open behaviour says what we do, how to change it with settings that exist, and how to find out."""
+    text = (ROOT / "docs" / "vendor-questions.md").read_text("utf-8")
+    settings = {item.name for kind in (Settings, Network, User) for item in fields(kind)}
+    questions = re.split(r"(?m)^## \d+\. ", text)[1:]
+    assert len(questions) >= 10
+    for question in questions:
+        parts = dict(re.findall(r"(?ms)^\* \*\*(We do|Setting|Test)\*\*: (.*?)(?=^\* \*\*|\Z)", question))
+        assert set(parts) == {"We do", "Setting", "Test"}, question
+        named = set(re.findall(r"`([a-z]+(?:_[a-z]+)+)(?: = [^`]*)?`", parts["Setting"]))
+        assert named <= settings, question
+        options = re.findall(r"--([a-z-]+)", parts["Setting"])
+        words = ("none is needed", "template in the portal")
+        assert named or options or any(word in parts["Setting"] for word in words), question
 
 
 def test_rfc_boxes_are_honest() -> None:

@@ -56,15 +56,16 @@ def test_credentials_need_https(ask: Callable[..., Ask], path: str) -> None:
     """Refused on an address that others reach, whatever a stranger says; taken on loopback and Unix sockets."""
     path_ = f"{path}?username=acme~anna&password={PASSWORD}" if path in ("/auth", "/provisioning") else path
     plain, behind = ask(), ask(trusted_proxies=("10.0.0.0/8", "unix"))
-    assert plain(path_, "192.0.2.1", "192.0.2.200").status_code == 403
-    assert plain(path_, "192.0.2.1", "192.0.2.200", X_Forwarded_Proto="https").status_code == 403
-    assert behind(path_, "10.0.0.1", "10.0.0.9", X_Forwarded_Proto="https").status_code != 403
-    assert behind(path_, "10.0.0.1", "10.0.0.9", X_Forwarded_Proto="http").status_code == 403
-    assert behind(path_, "10.0.0.1", "10.0.0.9").status_code == 403
-    assert plain(path_).status_code != 403
-    assert plain(path_, peer="", server="contacts.example").status_code != 403
-    assert behind(path_, peer="", X_Forwarded_Proto="http").status_code == 403
-    assert ask(plain_http="allow")(path_, "192.0.2.1", "192.0.2.200").status_code != 403
+    refused = 503 if path == "/provisioning/refresh" else 403
+    assert plain(path_, "192.0.2.1", "192.0.2.200").status_code == refused
+    assert plain(path_, "192.0.2.1", "192.0.2.200", X_Forwarded_Proto="https").status_code == refused
+    assert behind(path_, "10.0.0.1", "10.0.0.9", X_Forwarded_Proto="https").status_code != refused
+    assert behind(path_, "10.0.0.1", "10.0.0.9", X_Forwarded_Proto="http").status_code == refused
+    assert behind(path_, "10.0.0.1", "10.0.0.9").status_code == refused
+    assert plain(path_).status_code != refused
+    assert plain(path_, peer="", server="contacts.example").status_code != refused
+    assert behind(path_, peer="", X_Forwarded_Proto="http").status_code == refused
+    assert ask(plain_http="allow")(path_, "192.0.2.1", "192.0.2.200").status_code != refused
     assert plain("/healthz", "192.0.2.1", "192.0.2.200").status_code == 200
 
 

@@ -80,7 +80,11 @@ def test_what_the_server_learns_of_the_proxy(
         assert status == 401
         assert "strict-transport-security: max-age=31536000" in text.lower()
         assert front.ask("GET", "/.well-known/carddav", {}, plain=True)[0] == 301
-    assert "sign-in refused: client=127.0.0.1 " in running.stop()
+        for name in ("X_Forwarded_For", "x_forwarded_for", "X_Forwarded-For", "X-Forwarded_For"):
+            assert front.ask("GET", f"/auth?username=anna&password={name}", {name: "6.6.6.6"})[0] == 401
+    log = running.stop()
+    assert log.count("sign-in refused: client=127.0.0.1 ") == 5
+    assert "6.6.6.6" not in log
 
 
 @pytest.mark.parametrize("fault", ["stopped", "slow", "resetting"])

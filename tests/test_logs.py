@@ -155,3 +155,11 @@ def test_any_text_becomes_one_printable_line(text: str) -> None:
     line = logs.printable(logs.redact(text))
     assert line.isprintable()
     assert len(line.splitlines()) <= 1
+
+
+@pytest.mark.parametrize("path", ["/dav/acme~anna/Canary", "/dav/it's Canary/", '/dav/"Canary"/it\'s', "/Canary\\'/x"])
+def test_the_engine_s_paths_are_in_no_line(written: io.StringIO, path: str) -> None:
+    """Radicale quotes the path of a request that it refuses; a client may have put anything into it."""
+    logging.getLogger("radicale").warning("Bad %s request on %r: %s", "MKCOL", path, "why")
+    assert "Canary" not in written.getvalue()
+    assert "Bad MKCOL request on '(path)': why" in written.getvalue()

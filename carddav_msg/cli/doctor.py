@@ -85,7 +85,8 @@ def _examine(
                 yield network.network_id, finding
             if probes:
                 meter.step(f"Comparing the users of {network.network_id}", len(probes))
-                for finding in networks.promise(site, network, probes, meter.advance):
+                views = {view.book: view.view for view in services.directory.directory_books(network.id)}
+                for finding in networks.promise(site, network, probes, views, meter.advance):
                     yield network.network_id, finding
     except Untrusted as error:
         yield "", server.untrusted(error)

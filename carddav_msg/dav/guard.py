@@ -31,7 +31,7 @@ from carddav_msg.domain import hrefs
 from carddav_msg.domain.access import BookKind
 from carddav_msg.domain.hrefs import DavPath
 from carddav_msg.domain.identifiers import fold
-from carddav_msg.errors import CarddavMsgError, Forbidden, Rejected, Throttled
+from carddav_msg.errors import CarddavMsgError, Forbidden, Rejected, SignedOut, Throttled
 from carddav_msg.metrics import PLAIN_HTTP, because
 from carddav_msg.services.addressbooks import AddressBooks
 from carddav_msg.services.authentication import Authentication, Face, Hints, Method, Visitor
@@ -186,9 +186,12 @@ class Guard:
 
     def _observe_refusal(self, environ: WSGIEnvironment, error: Rejected | Throttled, login: str, secret: str) -> None:
         """Notes that a user was refused; a probe of `doctor` is nobody's visit."""
-        if self._observations is not None and not device.is_probes(secret):
-            agent = environ.get("HTTP_USER_AGENT", "")
-            self._observations.failure(error.user, Face.CARDDAV, error.reason, login=login, agent=agent)
+        if self._observations is None or device.is_probes(secret):
+            return
+        credential = device.parse(secret) if isinstance(error, SignedOut) else None
+        name = credential.device if credential else ""
+        agent = environ.get("HTTP_USER_AGENT", "")
+        self._observations.failure(error.user, Face.CARDDAV, error.reason, login=login, agent=agent, device=name)
 
     def _pass_on(self, request: Request, start_response: StartResponse) -> Iterable[bytes]:
         logs.keep_out(parse_basic(request.environ.get("HTTP_AUTHORIZATION")).secret)

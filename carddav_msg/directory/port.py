@@ -31,7 +31,7 @@ from carddav_msg.domain.audit import Actor, AuditEntry, CardVersion
 from carddav_msg.domain.contact import View
 from carddav_msg.domain.matchkeys import MatchKey
 from carddav_msg.domain.network import Network
-from carddav_msg.domain.observations import Observation
+from carddav_msg.domain.observations import Observation, Outcome
 from carddav_msg.domain.user import User
 
 T = TypeVar("T")
@@ -144,6 +144,9 @@ class Reads(HotReads, SignInReads, RenderingReads, Protocol):
 
     def observations(self, user: int, since: int) -> list[Observation]:
         """What was seen of a user since a time, the oldest first."""
+
+    def observed(self, since: int) -> list[tuple[int, str, Outcome]]:
+        """(user, face, outcome) of all observations since a time."""
 
     def card_of(self, book: int, user: int) -> SeenCard | None:
         """The card that stands for a user in a directory book."""

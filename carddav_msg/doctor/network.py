@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Final
 
 from carddav_msg.doctor import carddav
 from carddav_msg.doctor.findings import Finding, bad, good
+from carddav_msg.domain.contact import View, sip_address
 from carddav_msg.domain.network import Network
 from carddav_msg.domain.proxies import NOT_LISTED
+from carddav_msg.domain.user import User
 from carddav_msg.formats.portal import portal
+from carddav_msg.formats.sip import sip_uri
 from carddav_msg.formats.vcard.identity import IdentityNames
-from carddav_msg.probe.flows import Account, Flow, Phone, Refused, Typed, message_of, send, sign_in
-from carddav_msg.probe.transport import Ask, Call
+from carddav_msg.probe.flows import Account, Flow, Phone, Refused, Typed, message_of, send, sign_in, verified
+from carddav_msg.probe.transport import Ask, Call, Reply
 from carddav_msg.services.probing import Probe
 from carddav_msg.services.provisioning import LOGGED_OUT
 
@@ -71,9 +75,18 @@ def examine(site: Site, network: Network, probes: Sequence[Probe]) -> Iterator[F
     yield from carddav.examine(phone, site.url)
 
 
-def promise(site: Site, network: Network, probes: Sequence[Probe], advance: Callable[[int], None]) -> Iterator[Finding]:
-    """The pair in contacts, vCard and account, and External Authentication, for every user of a network."""
-    shown = [_Seen(site, network, probes, view) for view in sorted({probe.user.view for probe in probes})]
+def promise(
+    site: Site,
+    network: Network,
+    probes: Sequence[Probe],
+    views: Mapping[int, View],
+    advance: Callable[[int], None],
+) -> Iterator[Finding]:
+    """The pair in contacts, vCard and account, and External Authentication, for every user of a network.
+
+    `views` are its views by the rows of their books.
+    """
+    shown = [_Seen(site, network, probes, book, view) for book, view in sorted(views.items(), key=itemgetter(0))]
     wrong: list[str] = []
     for probe in probes:
         wrong += [f"{probe.login}: {problem}" for problem in _of_user(site, network, probe, shown)]
@@ -89,33 +102,49 @@ def promise(site: Site, network: Network, probes: Sequence[Probe], advance: Call
 class _Seen:
     """What the users of one view see: user row → pair in the contacts, UID → pair in the cards."""
 
-    def __init__(self, site: Site, network: Network, probes: Sequence[Probe], view: int) -> None:
-        self.contacts: dict[str, Pair | None] = {}
-        self.cards: dict[str, Pair | None] = {}
-        self.problems: list[str] = []
-        viewers = [p for p in probes if p.user.view == view and p.user.enabled][:2]
+    def __init__(self, site: Site, network: Network, probes: Sequence[Probe], book: int, view: View) -> None:
+        self._contacts: dict[str, Pair | None] = {}
+        self._cards: dict[str, Pair | None] = {}
+        self._view = view
+        self._problems: list[str] = []
         # A user's own entry is left out of the contacts, so a second user is asked for the first one's.
-        for viewer in viewers:
+        self._viewers = [p for p in probes if p.user.view == book and p.user.enabled][:2]
+        for viewer in self._viewers:
             reply = site.phone(network, viewer).contacts()
-            if reply.status != 200:
-                self.problems.append(f"/contacts: {reply.status}")
+            contacts = _contacts_in(reply)
+            if contacts is None:
+                self._problems.append(f"/contacts: {reply.status}, {reply.media_type or 'no type'}")
                 return
-            for contact in json.loads(reply.body)["contacts"]:
-                self.contacts[contact["contactId"]] = _pair(contact.get("cloudUsername"), contact.get("networkId"))
-        if viewers:
-            self._read_cards(site, site.phone(network, viewers[0]))
+            for contact in contacts:
+                pair = _pair(contact.get("cloudUsername"), contact.get("networkId"))
+                self._contacts[contact.get("contactId", "")] = pair
+        if self._viewers:
+            self._read_cards(site, site.phone(network, self._viewers[0]))
+
+    def against(self, user: User, expected: Pair | None) -> Iterator[str]:
+        """What is shown of a user that is not what the account says."""
+        yield from self._problems
+        if self._problems or not self._viewers:
+            return
+        alone = len(self._viewers) == 1 and self._viewers[0].user.id == user.id
+        for what, pairs, key in (("contacts", self._contacts, str(user.id)), ("cards", self._cards, user.uid)):
+            if key in pairs:
+                if pairs[key] != expected:
+                    yield f"{what} say {pairs[key]}, the account says {expected}"
+            elif self._view.holds(user) and not (alone and what == "contacts"):
+                yield f"{what} of the view lack the user"
 
     def _read_cards(self, site: Site, phone: Phone) -> None:
         try:
             _, book = carddav.discover(phone, site.url)
             cards, _ = carddav.sync(phone, book)
         except carddav.Broken as broken:
-            self.problems.append(str(broken))
+            self._problems.append(str(broken))
             return
         for card in cards.values():
             found = carddav.properties(card)
             pair = _pair(found.get(site.names.cloud_username.upper()), found.get(site.names.network_id.upper()))
-            self.cards[found.get("UID", "")] = pair
+            self._cards[found.get("UID", "")] = pair
 
 
 def _of_user(site: Site, network: Network, probe: Probe, shown: Sequence[_Seen]) -> Iterator[str]:
@@ -138,22 +167,30 @@ def _of_user(site: Site, network: Network, probe: Probe, shown: Sequence[_Seen])
     pair: Pair = (account["cloud_username"], account["networkId"] or cloud_id)
     expected = pair if user.messaging and user.enabled else None
     for seen in shown:
-        contact, card = seen.contacts.get(str(user.id), expected), seen.cards.get(user.uid, expected)
-        if contact != expected:
-            yield f"contacts say {contact}, the account says {expected}"
-        if card != expected:
-            yield f"the card says {card}, the account says {expected}"
-        yield from seen.problems
-    yield from _signs_in(phone, account, allowed=expected is not None)
+        yield from seen.against(user, expected)
+    uri = sip_uri(sip_address(user, network))
+    numbers = {number.e164 for number in user.profile.numbers if number.verified and number.e164}
+    yield from _signs_in(phone, account, (uri, numbers) if expected else None)
 
 
-def _signs_in(phone: Phone, account: Account, *, allowed: bool) -> Iterator[str]:
+def _signs_in(phone: Phone, account: Account, expected: tuple[str, set[str]] | None) -> Iterator[str]:
+    """What is wrong with External Authentication by the account: it is to answer (URI, numbers) or, None, to refuse."""
     for login, secret in (("cloud_username", "cloud_password"), ("username", "password")):
         if account[login] and account[secret]:
             values = {"username": account[login], "password": account[secret], "host": account["host"]}
             reply = send(phone, phone.portal.authentication[0], values)
-            if allowed != (200 <= reply.status < 300) and message_of(reply) != NOT_LISTED:
-                yield f"External Authentication with {login} of the account: {reply.status}"
+            asked = f"External Authentication with {login} of the account"
+            if (expected is not None) != (200 <= reply.status < 300):
+                if message_of(reply) != NOT_LISTED:
+                    yield f"{asked}: {reply.status}"
+            elif expected:
+                try:
+                    uri, numbers = verified(reply)
+                except Refused as refused:
+                    yield f"{asked}: {refused}"
+                    continue
+                if (uri, set(numbers)) != expected:
+                    yield f"{asked} says {uri or 'no URI'} and {len(numbers)} numbers, which are not the user's"
 
 
 def _provisioning(phone: Phone, url: str) -> Finding:
@@ -161,19 +198,19 @@ def _provisioning(phone: Phone, url: str) -> Finding:
         account = phone.refresh()
     except Refused as refused:
         return bad("provisioning", str(refused), "Look at the log: reason= says why")
-    again = account["extProvUrl"]
-    if again and not again.startswith(f"{url}/"):
-        fix = "Set public_url, or take the node away: carddav-msg network set --unset-node extProvUrl"
-        return bad("provisioning", f"extProvUrl is {again}, another server.", fix)
+    for node in ("extProvUrl", "wsContactsUrl"):
+        if account[node] and not account[node].startswith(f"{url}/"):
+            fix = f"Set public_url, or take the node away: carddav-msg network set --unset-node {node}"
+            return bad("provisioning", f"{node} is {account[node]}, another server.", fix)
     return good("provisioning", f"An account with {len(account.nodes)} nodes, refreshed with what it returned.")
 
 
 def _contacts(phone: Phone, url: str) -> Iterator[Finding]:
     first = phone.contacts()
-    if first.status != 200 or first.media_type != "application/json":
+    contacts = _contacts_in(first)
+    if contacts is None:
         yield bad("contacts", f"{first.status}, {first.media_type or 'no type'}.", "Look at the log: reason= says why")
         return
-    contacts = json.loads(first.body)["contacts"]
     again = phone.contacts(first.headers.get("etag", ""))
     if again.status != 304:
         yield bad(
@@ -200,6 +237,18 @@ def _avatars(ask: Ask, url: str, contacts: Sequence[dict[str, str]]) -> Finding:
     return good(
         "photos", f"{len(addresses)} of {len(contacts)} contacts have one; {min(len(ours), _AVATARS)} were loaded."
     )
+
+
+def _contacts_in(reply: Reply) -> list[dict[str, str]] | None:
+    """The contacts of an answer; None when it is none that an app can read."""
+    if reply.status != 200 or reply.media_type != "application/json":
+        return None
+    try:
+        contacts = json.loads(reply.body)["contacts"]
+    except (ValueError, KeyError, TypeError):
+        return None
+    readable = isinstance(contacts, list) and all(isinstance(contact, dict) for contact in contacts)
+    return contacts if readable else None
 
 
 def _pair(cloud_username: str | None, network_id: str | None) -> Pair | None:

@@ -170,7 +170,7 @@ def sign_in(phone: Phone, flow: Flow) -> SignIn:
             account = account or phone.provision()
             values = _from_account(account, sip=False)
         service = _authentication(phone)
-        uri, numbers = _verified(send(phone, service, values))
+        uri, numbers = verified(send(phone, service, values))
     except Refused as refused:
         return SignIn(flow, str(refused), account=account)
     return SignIn(flow, "", uri, numbers, account)
@@ -216,7 +216,7 @@ def _authentication(phone: Phone) -> WebService:
     return next((service for service in services if service.data.endswith(wanted)), services[0])
 
 
-def _verified(reply: Reply) -> tuple[str, tuple[str, ...]]:
+def verified(reply: Reply) -> tuple[str, tuple[str, ...]]:
     """(SIP URI, verified numbers) of a success; the element names are an operator's to choose, their texts are not."""
     if not 200 <= reply.status < 300:
         raise Refused(reply.status, f"{reply.status}: {message_of(reply)}")

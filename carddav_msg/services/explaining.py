@@ -163,7 +163,7 @@ class _Case:
         yield self._view()
         if card := self._card():
             yield card
-        yield self._let_in(self._seen_of_viewer, ("provisioning",), "provisioning of the viewer", self.viewer_name)
+        yield self._viewer_let_in()
         yield self._served(self._seen_of_viewer, "Network ID of the viewer", self.viewer_name)
         yield self._fetched()
         yield self._let_in(self._seen_of_target, _SIGN_IN, "sign-in of the target", self.target_name)
@@ -236,6 +236,14 @@ class _Case:
         if identity_in(scan(card.text), self._names) != expected:
             return Finding("card", False, "The vCard of the target carries another Cloud Username or Network ID.", fix)
         return Finding("card", True, f"The card carries {pair[0]} and {pair[1]}.")
+
+    def _viewer_let_in(self) -> Finding:
+        """Where neither of the two was ever provisioned, it is the simple flow, which does without: sign-in counts."""
+        provisioning, authentication = _SIGN_IN
+        faces = {one.face for one in self._seen_of_viewer}
+        simple = provisioning not in faces | {one.face for one in self._seen_of_target} and authentication in faces
+        face = authentication if simple else provisioning
+        return self._let_in(self._seen_of_viewer, (face,), "provisioning of the viewer", self.viewer_name)
 
     def _let_in(self, seen: list[Observation], faces: tuple[str, ...], check: str, who: str) -> Finding:
         """Whether the last attempt at each of these faces was let in; the last of the faces has to be there."""

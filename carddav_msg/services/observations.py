@@ -32,6 +32,8 @@ _KNOWN: Final = 200_000
 _WAITING: Final = 20_000
 _DAY: Final = 24 * 3600 * 1_000_000
 _PRUNE_EVERY: Final = 3600.0
+_LOOK_EVERY: Final = 30.0
+_WRITTEN_WITHIN: Final = 60.0
 
 Key = tuple[int, str, Outcome, bool]
 
@@ -53,6 +55,7 @@ class Observations:
         self._ended = threading.Event()
         self._thread: threading.Thread | None = None
         self._pruned = 0.0
+        self._looked = clock()
 
     def success(
         self,
@@ -87,8 +90,8 @@ class Observations:
         )
         self._keep(key, said, seen)
 
-    def failure(self, user: int, face: str, reason: str, *, login: str = "", agent: str = "") -> None:
-        """A user who is known was refused; user 0 is nobody's, and nothing is kept."""
+    def failure(self, user: int, face: str, reason: str, *, login: str = "", agent: str = "", device: str = "") -> None:
+        """A user was refused, on this device if that is certain; user 0 is nobody, and nothing is kept."""
         if not user or self._is_known(key := (user, face, Outcome.FAILURE, False), hash(reason)):
             return
         seen = Observation(
@@ -98,6 +101,7 @@ class Observations:
             reason=reason,
             agent=shown(agent, AGENT_LENGTH),
             login=shown(login, LOGIN_LENGTH),
+            device=shown(device, DEVICE_LENGTH),
         )
         self._keep(key, hash(reason), seen)
 
@@ -152,16 +156,34 @@ class Observations:
             if len(self._known) >= _KNOWN:
                 self._known.clear()
             self._known[key] = said, now
-            # The other outcome is news again: which of them came last is what people want to know.
-            other = Outcome.FAILURE if seen.outcome is Outcome.SUCCESS else Outcome.SUCCESS
-            self._known.pop((seen.user, seen.face, other, False), None)
+            self._other_is_news(seen.user, seen.face, seen.outcome)
             self._waiting[key] = replace(seen, at=int(now * 1_000_000))
         self._wake.set()
 
+    def _other_is_news(self, user: int, face: str, outcome: Outcome) -> None:
+        """Which of the two came last is what people want to know."""
+        other = Outcome.FAILURE if outcome is Outcome.SUCCESS else Outcome.SUCCESS
+        for fetched in (False, True):
+            self._known.pop((user, face, other, fetched), None)
+
+    def look(self) -> None:
+        """What other processes wrote since the last look: what came after it is news here, too."""
+        since, self._looked = self._looked, self._clock()
+        try:
+            written = self._directory.observed(int((since - _WRITTEN_WITHIN) * 1_000_000))
+        except CarddavMsgError as error:
+            log.warning("What others observed could not be read: %s", error)
+            return
+        with self._lock:
+            for user, face, outcome in written:
+                self._other_is_news(user, face, outcome)
+
     def _run(self) -> None:
         while not self._ended.is_set():
-            self._wake.wait()
-            # A burst (a morning's sign-ins, a change that all phones fetch) becomes a few large transactions.
-            self._ended.wait(self._interval)
-            self._wake.clear()
-            self.flush()
+            if self._wake.wait(_LOOK_EVERY):
+                # A burst (a morning's sign-ins, a change that all phones fetch) becomes a few large transactions.
+                self._ended.wait(self._interval)
+                self._wake.clear()
+                self.flush()
+            if self._clock() - self._looked >= _LOOK_EVERY:
+                self.look()

@@ -8,7 +8,8 @@ from typing import Final
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
-from carddav_msg.errors import CarddavMsgError, ConfigurationError, Rejected, Throttled, Unavailable
+from carddav_msg.credentials import device
+from carddav_msg.errors import CarddavMsgError, ConfigurationError, Rejected, SignedOut, Throttled, Unavailable
 from carddav_msg.metrics import because
 from carddav_msg.services.authentication import Face
 from carddav_msg.services.observations import Observations
@@ -29,6 +30,8 @@ _CHALLENGES: Final = {Face.CONTACTS: f'Basic realm="{REALM}", charset="UTF-8"'}
 _OTHER_CHALLENGE: Final = f'Parameters realm="{REALM}"'
 _RETRY_AFTER_FAULT = 60
 _NOT_NOW: Final = "The service is not available at the moment. Please try again later."
+_DOCTOR: Final = "carddav-msg-doctor/"
+"""How the User-Agent of `doctor` begins."""
 _LOGIN_LENGTH = 80
 
 
@@ -56,17 +59,26 @@ def install(app: Flask, observations: Observations) -> None:
     app.register_error_handler(Exception, _broken)
 
 
+def by_doctor() -> bool:
+    """True when the request says that `doctor` sent it: it plays users, so nothing is to be learned from it."""
+    return request.headers.get("User-Agent", "").startswith(_DOCTOR)
+
+
 def observe(observations: Observations, error: Rejected | Throttled) -> None:
     """Notes that a user was refused; a probe of `doctor` is nobody's visit."""
-    if not g.get("probe"):
-        agent = request.headers.get("User-Agent", "")
-        observations.failure(error.user, face(), error.reason, login=str(g.get("login", "")), agent=agent)
+    # `doctor` sends SIP passwords, too, also of users without messaging; who is told of that has the right one.
+    if g.get("probe") or (error.reason == "messaging" and by_doctor()):
+        return
+    agent, name = request.headers.get("User-Agent", ""), g.device if isinstance(error, SignedOut) else ""
+    observations.failure(error.user, face(), error.reason, login=str(g.get("login", "")), agent=agent, device=name)
 
 
-def note_login(login: str, *, probe: bool = False) -> None:
-    """Keeps the login of this request for its log line, and whether a probe came with it."""
+def note_login(login: str, secret: str) -> None:
+    """Keeps of this request the login, for its log line, and of which device its secret is, if it is a credential."""
+    credential = device.parse(secret)
     g.login = login
-    g.probe = probe
+    g.device = credential.device if credential else ""
+    g.probe = device.is_probe(g.device)
 
 
 def face() -> str:

@@ -15,8 +15,8 @@ from carddav_msg.formats.auth_response import AuthResponseShape
 from carddav_msg.services.authentication import Face
 from carddav_msg.web import parameters
 from carddav_msg.web.answers import Format, answer, format_of
-from carddav_msg.web.errors import log
-from carddav_msg.web.observing import by_doctor, let_in
+from carddav_msg.web.errors import by_doctor, log
+from carddav_msg.web.observing import let_in
 from carddav_msg.web.queries import QueryPasswords
 from carddav_msg.web.routes import CREDENTIALS, LATER, THROTTLED, TOO_LARGE, UNCLEAR, Answer, Route, bind
 

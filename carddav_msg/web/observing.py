@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from flask import request
 
 from carddav_msg.credentials import device
 from carddav_msg.services.authentication import Face, Visitor
 from carddav_msg.services.observations import Observations
+from carddav_msg.web.errors import by_doctor
 from carddav_msg.web.parameters import Parameters
-
-DOCTOR: Final = "carddav-msg-doctor/"
-"""How the User-Agent of `doctor` begins."""
-
-
-def by_doctor() -> bool:
-    """True when the request says that `doctor` sent it: it plays users, so nothing is to be learned from it."""
-    return request.headers.get("User-Agent", "").startswith(DOCTOR)
 
 
 def let_in(

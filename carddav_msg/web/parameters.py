@@ -17,7 +17,6 @@ from urllib.parse import parse_qsl
 from flask import Request
 from werkzeug.exceptions import BadRequest, Forbidden, RequestEntityTooLarge
 
-from carddav_msg.credentials.device import is_probes
 from carddav_msg.domain.identifiers import has_control
 from carddav_msg.logs import keep_out
 from carddav_msg.metrics import PLAIN_HTTP
@@ -65,7 +64,7 @@ def read(request: Request, route: Route) -> Parameters:
         _take(values, _basic(request), route.by_name)
         if "username" not in values and "password" not in values:
             raise MissingCredentials
-    note_login(values.get("username", ""), probe=is_probes(values.get("password", "")))
+    note_login(values.get("username", ""), values.get("password", ""))
     keep_out(values.get("password", ""))
     for parameter in route.parameters:
         if parameter.required and parameter.name not in values:

@@ -7,9 +7,10 @@ from typing import Final
 
 from flask import Blueprint, Request, Response
 from flask.globals import request_ctx
+from werkzeug.exceptions import Forbidden, HTTPException
 
 from carddav_msg.bootstrap import Services
-from carddav_msg.errors import SignedOut
+from carddav_msg.errors import CarddavMsgError, SignedOut, Unavailable
 from carddav_msg.formats import account_xml
 from carddav_msg.services.authentication import Face, Method, Moment
 from carddav_msg.services.provisioning import LOGGED_OUT, Account
@@ -44,13 +45,18 @@ ROUTES: Final = (INITIAL, REFRESH)
 
 
 def blueprint(services: Services) -> Blueprint:
-    """The face. Both routes give the same document, so an app may be configured with either for both."""
+    """The face. Both routes give the same document, so an app may be configured with either for both.
+
+    At refresh no phone is told anything final but that its user, device or password is refused: all else is 503.
+    """
     face = Blueprint("provisioning", __name__)
     queries = QueryPasswords()
 
     def refresh() -> Response:
         try:
             return provision(Moment.REFRESH)
+        except Forbidden as error:  # how the phone reaches us is in doubt, not its user
+            raise Unavailable(str(error.description)) from error
         except SignedOut as error:
             if not error.logged_out:
                 raise
@@ -63,6 +69,11 @@ def blueprint(services: Services) -> Blueprint:
                 request_ctx.request.remote_addr,
             )
             return _document(request_ctx.request, LOGGED_OUT)
+        except (CarddavMsgError, HTTPException):
+            raise
+        except Exception as error:
+            log.exception("face=%s fault", Face.PROVISIONING)
+            raise Unavailable("The service has a fault.") from error
 
     def provision(moment: Moment = Moment.INITIAL) -> Response:
         request = request_ctx.request

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from tests.cli.conftest import Command
+
+if TYPE_CHECKING:
+    from carddav_msg.bootstrap import Services
 
 
 def test_causes_come_first_with_their_fixes(acme: Command) -> None:
@@ -30,3 +35,21 @@ def test_a_timeline_shows_changes(acme: Command) -> None:
     events = acme.json("user", "timeline", "acme", "anna")
     assert [event["kind"] for event in events] == ["change"] * len(events)
     assert events[-1]["action"] == "user changed"
+
+
+def test_a_timeline_shows_visits(acme: Command, services: Services) -> None:
+    """What was seen: face, outcome and reason, login, device, app and its version."""
+    anna = services.directory.user(services.administration.networks.find("acme").id, "anna")
+    assert anna
+    told = {"login": "Anna", "device": "phone-1", "agent": "Softphone/6.1"}
+    services.observations.success(anna.id, "provisioning", cloud_id="ACMEAPP", network_id="acme", **told)
+    services.observations.failure(anna.id, "contacts", "revoked", **told)
+    services.observations.flush()
+    shown = acme.ok("user", "timeline", "acme", "anna")
+    for text in ("provisioning: let in", "contacts: refused, revoked", "as Anna", "device phone-1", "app ACMEAPP"):
+        assert text in shown
+    assert shown.count("Softphone/6.1") == 2
+    visits = [event for event in acme.json("user", "timeline", "acme", "anna") if event["kind"] == "visit"]
+    assert [visit["face"] for visit in visits] == ["provisioning", "contacts"]
+    assert [visit.get("reason") for visit in visits] == [None, "revoked"]
+    assert {visit["device"] for visit in visits} == {"phone-1"}

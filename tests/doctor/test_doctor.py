@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -43,10 +44,11 @@ class Patient:
         ask = asking(mount(self.services), "carddav-msg-doctor/1")
         site = networks.Site(URL, lambda call: tamper(call, ask(call)), self.services.renderer.names)
         probes = list(self.services.probing.each(self.network))
+        views = {view.book: view.view for view in self.services.directory.directory_books(self.network.id)}
         return [
             *server.examine(site.ask, URL, URL),
             *networks.examine(site, self.network, probes),
-            *networks.promise(site, self.network, probes, lambda count: None),
+            *networks.promise(site, self.network, probes, views, lambda count: None),
         ]
 
     def found(self, tamper: Tamper = lambda call, reply: reply) -> list[str]:
@@ -63,7 +65,7 @@ def patient(services: Services) -> Patient:
     add_user(services, acme, "anna", password="a", sip_username="S1", sip_password="sip-a", department="Sales")
     services.administration.users.change("acme", "anna", lambda old: old, photo=PNG)
     add_user(services, acme, "bert", password="b", display_name="Bert")
-    add_user(services, acme, "carl", password="c", messaging=False)
+    add_user(services, acme, "carl", password="c", messaging=False, sip_username="S3", sip_password="sip-c")
     add_user(services, acme, "dora", password="d", listed=False)
     add_user(services, acme, "emil", password="e", enabled=False)
     services.administration.users.change("acme", "bert", lambda old: old, view="sales", photo=PNG)
@@ -146,6 +148,38 @@ FAULTS: dict[str, tuple[Tamper, set[str]]] = {
         at("/dav/", lambda r: answer(r, r.status, r.body.replace(b"NETWORK-ID:acme", b"NETWORK-ID:Acme")), "REPORT"),
         {"promise"},
     ),
+    "nobody in the contacts": (
+        at("/contacts", lambda r: answer(r, r.status, b'{"contacts": []}')),
+        {"promise"},
+    ),
+    "a page of the proxy for contacts": (
+        at("/contacts", lambda r: answer(r, 200, b"<html>Welcome")),
+        {"contacts", "promise"},
+    ),
+    "contacts without their key": (at("/contacts", lambda r: answer(r, 200, b"[1]")), {"contacts", "promise"}),
+    "a card is lost": (
+        at(
+            "/dav/",
+            lambda r: answer(
+                r, r.status, re.sub(rb"<response>(?:(?!<response>).)*FN:Bert.*?</response>", b"", r.body, flags=re.S)
+            ),
+            "REPORT",
+        ),
+        {"promise"},
+    ),
+    "somebody else's address": (
+        at("/auth", lambda r: answer(r, r.status, r.body.replace(b"sip:S1@", b"sip:S2@"))),
+        {"promise"},
+    ),
+    "contacts of an old server": (
+        at(
+            "/refresh",
+            lambda r: answer(
+                r, r.status, r.body.replace(b"</account>", b"<wsContactsUrl>https://old/c</wsContactsUrl></account>")
+            ),
+        ),
+        {"provisioning"},
+    ),
     "another spelling in the account": (
         at("/refresh", lambda r: answer(r, r.status, r.body.replace(b">bert<", b">Bert<"))),
         {"promise"},
@@ -167,7 +201,7 @@ def test_a_spoiled_card_breaks_the_promise(patient: Patient, settings: Settings)
         connection.execute(text("UPDATE cards SET text = replace(text, 'X-NETWORK-ID:acme', 'X-NETWORK-ID:acmf')"))
     engine.dispose()
     broken = [finding.text for finding in patient.examine() if finding.check == "promise"]
-    assert any(sentence.startswith("acme~anna: the card says") for sentence in broken)
+    assert any(sentence.startswith("acme~anna: cards say") for sentence in broken)
 
 
 def test_probes_are_audited_and_end(patient: Patient, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -177,8 +211,8 @@ def test_probes_are_audited_and_end(patient: Patient, monkeypatch: pytest.Monkey
     entries = [entry for _, entry in services.directory.audit(patient.network.id, 2**62, 50)]
     (entry,) = [entry for entry in entries if entry.action == "probe credentials issued"]
     assert json.loads(entry.after)["users"] == 5
-    (anna, *_) = services.probing.each(patient.network)
-    assert services.observations.of(anna.user.id) == []
+    (anna, *others) = services.probing.each(patient.network)
+    assert [services.observations.of(probe.user.id) for probe in (anna, *others)] == [[]] * 5
     assert not services.directory.known_place(anna.user.id, place_of("127.0.0.1"), 0)
     from carddav_msg.credentials import device
 

@@ -99,6 +99,15 @@ def test_nothing_is_named_when_all_is_well(office: Office) -> None:
     assert (found.viewer, found.target) == ("acme~anna", "acme~bert")
 
 
+def test_the_simple_flow_needs_no_provisioning(office: Office) -> None:
+    """Networks whose apps sign in without it: nothing is missing, and a refusal of the target is the first cause."""
+    for name in ("anna", "bert"):
+        office.forget(name, "provisioning")
+    assert office.causes() == []
+    office.saw("bert", "external_authentication", "spelling")
+    assert office.causes()[0] == "sign-in of the target"
+
+
 def _view(office: Office) -> None:
     office.services.administration.users.change("acme", "anna", lambda old: old, view="board")
 

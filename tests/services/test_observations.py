@@ -53,6 +53,9 @@ class Counted:
     def observations(self, user: int, since: int) -> list[Observation]:
         return list(self._directory.observations(user, since))
 
+    def observed(self, since: int) -> list[tuple[int, str, Outcome]]:
+        return list(self._directory.observed(since))
+
 
 class Notebook:
     """Observations of one user on a real database, with a clock."""
@@ -106,6 +109,40 @@ def test_which_came_last_is_always_known(notebook: Notebook) -> None:
     assert kept["contacts", "success"].at > kept["contacts", "failure"].at
     assert kept["contacts", "failure"].reason == "password"
     assert len(kept) == 2
+
+
+def test_a_success_after_a_refusal_is_always_written(notebook: Notebook) -> None:
+    """Also one that fetched, and was seen before the refusal."""
+    assert notebook.visit(book=7, seq=3) == 1
+    notebook.clock.now += 60
+    notebook.refusal("revoked")
+    notebook.clock.now += 60
+    assert notebook.visit(book=7, seq=3) == 1
+    kept = notebook.kept()
+    assert kept["contacts", "success"].at > kept["contacts", "failure"].at
+
+
+def test_what_another_process_saw_counts_too(notebook: Notebook) -> None:
+    """A phone asks several processes: what one of them saw before a refusal that another one saw is news again."""
+    other = Observations(notebook.directory, days=DAYS, clock=notebook.clock)  # type: ignore[arg-type]
+    notebook.visit()
+    notebook.clock.now += 60
+    other.failure(notebook.anna, "contacts", "revoked", login="anna", device="phone-1")
+    other.flush()
+    assert notebook.visit() == 0
+    notebook.observations.look()
+    notebook.clock.now += 60
+    assert notebook.visit() == 1
+    kept = notebook.kept()
+    assert kept["contacts", "success"].at > kept["contacts", "failure"].at
+    assert kept["contacts", "failure"].device == "phone-1"
+    other.failure(notebook.anna, "contacts", "revoked", login="anna")
+    other.flush()
+    assert notebook.kept()["contacts", "failure"].at == kept["contacts", "failure"].at
+    other.look()
+    other.failure(notebook.anna, "contacts", "revoked", login="anna")
+    other.flush()
+    assert notebook.kept()["contacts", "failure"].at > kept["contacts", "failure"].at
 
 
 def test_what_was_fetched_outlives_a_visit_that_fetched_nothing(notebook: Notebook) -> None:

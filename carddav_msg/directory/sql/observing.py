@@ -46,6 +46,12 @@ class ObservationWrites(Writes):
         self.connection.execute(delete(observations).where(observations.c.at < oldest))
 
 
+def read_observed(connection: Connection, since: int) -> list[tuple[int, str, Outcome]]:
+    """(user, face, outcome) of all that was seen since a time."""
+    query = select(observations.c.user, observations.c.face, observations.c.outcome).where(observations.c.at >= since)
+    return [(user, face, Outcome(outcome)) for user, face, outcome in connection.execute(query)]
+
+
 def read_observations(connection: Connection, user: int, since: int) -> list[Observation]:
     """What was seen of a user since a time, the oldest first."""
     query = select(observations).where(observations.c.user == user, observations.c.at >= since)

@@ -28,7 +28,7 @@ from carddav_msg.directory.sql import codec, renderings
 from carddav_msg.directory.sql.engine import Conflict, open_engines, translated
 from carddav_msg.directory.sql.hot import SqlHotReads
 from carddav_msg.directory.sql.migrate import schema_problem
-from carddav_msg.directory.sql.observing import read_observations
+from carddav_msg.directory.sql.observing import read_observations, read_observed
 from carddav_msg.directory.sql.schema import (
     audit,
     book_members,
@@ -51,7 +51,7 @@ from carddav_msg.directory.sql.writestatements import WriteStatements
 from carddav_msg.domain.audit import SERVER, Actor, AuditEntry, CardVersion
 from carddav_msg.domain.identifiers import fold
 from carddav_msg.domain.network import Network
-from carddav_msg.domain.observations import Observation
+from carddav_msg.domain.observations import Observation, Outcome
 from carddav_msg.domain.user import User
 from carddav_msg.errors import Unavailable
 
@@ -269,6 +269,10 @@ class SqlDirectory(SqlSignInReads, SqlHotReads):
     def observations(self, user: int, since: int) -> list[Observation]:
         with self._reading() as connection:
             return read_observations(connection, user, since)
+
+    def observed(self, since: int) -> list[tuple[int, str, Outcome]]:
+        with self._reading() as connection:
+            return read_observed(connection, since)
 
     def card_of(self, book: int, user: int) -> SeenCard | None:
         query = select(cards.c.seq, cards.c.text, cards.c.fragment).where(cards.c.book == book, cards.c.user == user)

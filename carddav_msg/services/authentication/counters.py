@@ -139,31 +139,42 @@ class BoundedStorage(Storage, MovingWindowSupport):
 
 
 class Window:
-    """One sliding window: at most `amount` entries of a key in `seconds`."""
+    """One sliding window: at most `amount` entries of a key in `seconds`, in all processes together."""
 
-    __slots__ = ("item", "key", "name")
+    __slots__ = ("amount", "key", "name", "seconds")
 
     def __init__(self, name: str, key: str, amount: int, seconds: int) -> None:
         self.name = name
         self.key = key
-        self.item = RateLimitItemPerSecond(amount, seconds, _PREFIX)
+        self.amount = amount
+        self.seconds = seconds
+
+    def item(self, share: int) -> RateLimitItemPerSecond:
+        """What `limits` calls a window; one of `share` processes that each count alone has its part, at least one."""
+        return RateLimitItemPerSecond(max(1, self.amount // share), self.seconds, _PREFIX)
 
 
 class Counters:
-    """What throttling asks of one storage."""
+    """What throttling asks of one storage. With one for each of `share` processes each has that part of a limit."""
 
-    def __init__(self, storage: Storage) -> None:
+    def __init__(self, storage: Storage, share: int = 1) -> None:
         self._storage = storage
+        self._share = share
         self._windows = MovingWindowRateLimiter(storage)
 
     def room(self, window: Window) -> tuple[int, int]:
         """(entries that still fit, seconds until there is room again: 0 when there is)."""
-        reset, left = self._windows.get_window_stats(window.item, window.name, window.key)
+        reset, left = self._windows.get_window_stats(window.item(self._share), window.name, window.key)
         return (left, 0) if left > 0 else (0, max(1, math.ceil(reset - time.time())))
 
     def add(self, window: Window) -> None:
         """One entry more."""
-        self._windows.hit(window.item, window.name, window.key)
+        self._windows.hit(window.item(self._share), window.name, window.key)
+
+    def is_empty(self, window: Window) -> bool:
+        """True when nothing was added in the window's time."""
+        item = window.item(self._share)
+        return self._windows.get_window_stats(item, window.name, window.key)[1] == item.amount
 
     def begin(self, window: Window) -> int:
         """A try begins; returns how many go on now, with this one."""

@@ -39,17 +39,12 @@ _SHUT: Final = "shut"
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """At most so many failures in `window` seconds; `share` processes divide them when they can't count together."""
+    """At most so many failures in `window` seconds."""
 
     user: int
     address: int
     pair: int
     window: int
-    share: int = 1
-
-    def of(self, name: str) -> int:
-        """The limit of a window in this process, at least one."""
-        return max(1, int(getattr(self, name)) // self.share)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +78,12 @@ class Throttle:
         vouched: Sources,
         known_days: int,
         size: int = 50_000,
+        share: int = 1,
         redis_url: str = "",
     ) -> None:
-        """`size` bounds the memory: of each kind at most so many windows, of secrets and places four times as many."""
+        """`size` bounds the memory: of each kind at most so many windows, of secrets and places four times as many.
+        `share` processes divide the limits where they can't count together.
+        """
         self._directory = directory
         self._limits = limits
         self._key = key
@@ -94,7 +92,7 @@ class Throttle:
         self._known_days = known_days
         self._wrong = BoundedStorage(size * 4)
         self._places = BoundedStorage(size * 4)
-        self._counters = SharedCounters(Counters(BoundedStorage(size)), redis_url)
+        self._counters = SharedCounters(Counters(BoundedStorage(size), share), redis_url)
 
     def is_at_home(self, user: int, address: str) -> bool:
         """True when this process let the user in from these surroundings today; asks nothing of anybody."""
@@ -103,7 +101,7 @@ class Throttle:
     def suspects(self, address: str) -> bool:
         """True when a wrong secret came from this address lately, unless many people share it."""
         window = self._window_of(address)
-        return window is not None and self._room(window)[0] < window.item.amount
+        return window is not None and not self._counters.ask(lambda counters: counters.is_empty(window))
 
     def send_away(self, attempt: Try, secret: str) -> None:
         """Throttled for a suspect who would be one too many, unless the user is known there."""
@@ -190,7 +188,7 @@ class Throttle:
         if not address or self._is_unbounded(address):
             return None
         limits = self._limits
-        return Window("address", address_key(address), limits.of("address"), limits.window)
+        return Window("address", address_key(address), limits.address, limits.window)
 
     def _own_windows(self, attempt: Try) -> list[Window]:
         """Those of the user over all names; who is nobody has none."""
@@ -198,9 +196,9 @@ class Throttle:
 
     def _windows_of(self, whose: str, address: str) -> list[Window]:
         limits = self._limits
-        windows = [Window("user", whose, limits.of("user"), limits.window)]
+        windows = [Window("user", whose, limits.user, limits.window)]
         if address:
-            windows.append(Window("pair", f"{whose} {address_key(address)}", limits.of("pair"), limits.window))
+            windows.append(Window("pair", f"{whose} {address_key(address)}", limits.pair, limits.window))
         return windows
 
     def _turn(self, attempt: Try, secret: str) -> tuple[list[Window], Try]:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from carddav_msg.errors import CarddavMsgError, Unavailable
+from carddav_msg.errors import Unavailable
 from carddav_msg.formats import contacts_json, deflate
 from carddav_msg.services.contacts.entries import Entry
 
@@ -91,8 +91,8 @@ class Body:
             raise Unavailable("The contacts could not be read to their end.")
         try:
             part = next(self._source, None)
-        except CarddavMsgError:
-            self.is_broken = True  # a generator that failed would say that it is at its end
+        except BaseException:  # after whatever failed in it, a generator would say that it is at its end
+            self.is_broken = True
             raise
         if part is None:
             self._complete = True

@@ -94,11 +94,11 @@ def test_a_flood_of_names_does_not_forget_who_is_guessed_at() -> None:
 
 
 def test_without_redis_this_process_counts(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """Redis that is away or goes away is said once and costs nobody the sign-in."""
+    """Redis that is away or goes away is said once and costs nobody the sign-in; a process counts up to its share."""
     now = [0.0]
-    window = Window("user", "anna", 2, 60)
+    window = Window("user", "anna", 8, 60)
     with redis_server.running(tmp_path) as redis:
-        counters = SharedCounters(Counters(BoundedStorage(100)), redis.url, clock=lambda: now[0])
+        counters = SharedCounters(Counters(BoundedStorage(100), share=4), redis.url, clock=lambda: now[0])
         counters.ask(lambda c: c.add(window))
         redis.stop()
         assert counters.ask(lambda c: c.room(window)) == (2, 0)
@@ -108,7 +108,7 @@ def test_without_redis_this_process_counts(tmp_path: Path, caplog: pytest.LogCap
         assert "Redis does not answer" in caplog.text
         redis.start()
         now[0] += 60
-        assert counters.ask(lambda c: c.room(window)) == (2, 0), "asked again, and it has forgotten"
+        assert counters.ask(lambda c: c.room(window)) == (8, 0), "asked again, and it has forgotten"
 
 
 @pytest.mark.parametrize("url", ["memory://", "http://x", "redis://[", "nonsense"])
