@@ -59,11 +59,13 @@ class Bench:
     client: Client = field(init=False)
     revisions: dict[str, int] = field(default_factory=dict)
     names: dict[str, Contact] = field(init=False)
+    idle_mib: float = field(init=False)
 
     def __post_init__(self) -> None:
         credentials = basic(self.target.user, self.target.password) if self.target.user else {}
         self.client = Client(processes.HOST, self.target.port, credentials)
         self.names = {contact.href: contact for contact in self.contacts}
+        self.idle_mib = processes.pss_mib(self.target.pids)
 
     def place(self, kind: str) -> str:
         """Where a kind of question goes."""
@@ -154,7 +156,12 @@ def listing(bench: Bench) -> Figures:
     with bench.clocked() as figures:
         answer = bench.ask("PROPFIND", "list", dav.LIST, "1")
     bench.check_names(dav.read(answer.body, "list").members(bench.target.path), "list")
-    return {**figures, "ms": 1000 * figures["seconds"], "bytes": len(answer.body)}
+    return {
+        **figures,
+        "ms": 1000 * figures["seconds"],
+        "first_byte_ms": 1000 * answer.first_byte,
+        "bytes": len(answer.body),
+    }
 
 
 def _synced(bench: Bench, kind: str, token: str) -> tuple[list[str], str, list[bytes]]:
@@ -320,8 +327,8 @@ def query(bench: Bench) -> Figures:
 
 
 def memory(bench: Bench) -> Figures:
-    """What the server's processes hold after all of it."""
-    return {"pss_mib": processes.pss_mib(bench.target.pids)}
+    """What the server's processes hold after all of it, and held before the first card."""
+    return {"pss_mib": processes.pss_mib(bench.target.pids), "idle_mib": bench.idle_mib}
 
 
 ALONE: Final[dict[str, Callable[[Bench], Figures]]] = {

@@ -37,10 +37,10 @@ class Row:
             return None
         return other / mine if self.more_is_better else mine / other
 
-    def limited(self, server: dict[str, Any]) -> bool:
-        """Whether the client was the limit."""
-        share = server.get("measured", {}).get(self.operation, {}).get("client_cpu_share", 0.0)
-        return float(share) > LIMITED
+    def limit(self, server: dict[str, Any]) -> str:
+        """The client's share of a core where it may have been the limit, else nothing."""
+        share = float(server.get("measured", {}).get(self.operation, {}).get("client_cpu_share", 0.0))
+        return f" †{share:.2f}" if share > LIMITED else ""
 
 
 ROWS: Final = (
@@ -52,6 +52,7 @@ ROWS: Final = (
     Row("poll_8", "p99_ms", "… p99, ms"),
     Row("poll_8", "server_cpu_ms", "… server CPU, ms a request"),
     Row("list", "ms", "list, Depth 1, ms"),
+    Row("list", "first_byte_ms", "… first byte, ms"),
     Row("initial", "report_ms", "sync-collection without a token, ms"),
     Row("initial", "multiget_ms", f"multiget of {BATCH}, ms"),
     Row("initial", "seconds", "initial sync, s"),
@@ -66,6 +67,13 @@ ROWS: Final = (
     Row("query", "ms", "query on FN, 10 hits, ms"),
     Row("slow", "p99_ms", "poll p99 beside 16 slow readers, ms"),
     Row("memory", "pss_mib", "memory (PSS), MiB"),
+    Row("memory", "idle_mib", "… before the first card, MiB"),
+)
+
+_PER_CARD: Final = (
+    ("list", "list", "ms"),
+    ("sync-collection", "initial", "report_ms"),
+    ("initial sync", "initial", "seconds"),
 )
 
 
@@ -125,7 +133,7 @@ def _comparison(result: dict[str, Any]) -> Iterator[str]:
     for row in ROWS:
         cells = []
         for name, server in servers.items():
-            cell = _number(row.value(server)) + ("†" if row.limited(server) else "")
+            cell = _number(row.value(server)) + row.limit(server)
             ratio = row.ratio(server, floor) if name != "floor" and row.operation != "memory" else None
             cells.append(f"{cell} ({_number(ratio)}×)" if ratio is not None else cell)
         yield f"|{row.title}|" + "|".join(cells) + "|"
@@ -133,7 +141,7 @@ def _comparison(result: dict[str, Any]) -> Iterator[str]:
 
 
 def _notes(result: dict[str, Any]) -> str:
-    lines = [f"† the client used more than {LIMITED:.0%} of a core: it may be what was measured.\n"]
+    lines = [f"† the client's share of a core, where it was more than {LIMITED}: it may be what was measured.\n"]
     for server in result["servers"].values():
         note = server.get("facts") or server.get("missing") or f"wrong answer: {server.get('wrong')}"
         lines.append(f"* {server['label']}: {note}.")
@@ -147,8 +155,8 @@ def _growth(growth: list[tuple[int, dict[str, Any]]]) -> Iterator[str]:
     yield "|---|" + "---:|" * len(growth)
     for row in ROWS:
         yield f"|{row.title}|" + "|".join(_with_floor(row, result) for _, result in growth) + "|"
-    for title, row in (("list", ROWS[7]), ("sync-collection", ROWS[8]), ("initial sync", ROWS[10])):
-        scale = 1_000_000 if row.figure == "seconds" else 1_000
+    for title, operation, figure in _PER_CARD:
+        row, scale = Row(operation, figure, title), 1_000_000 if figure == "seconds" else 1_000
         cells = (_number(scale * (row.value(result["servers"]["ours"]) or 0) / count) for count, result in growth)
         yield f"|{title}, µs a card|" + "|".join(cells) + "|"
     yield ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import threading
 from collections.abc import Iterator
@@ -10,31 +11,34 @@ from typing import Final
 
 from bench import dav, processes
 from bench.client import Client, basic
+from bench.errors import WrongAnswer
 from bench.operations import Bench, Figures, poll
 
 READERS: Final = 16
 _PIECE: Final = 2048
 _PAUSE: Final = 0.2  # with the piece above: 10 KB a second
+_QUESTIONS: Final = 8
+"""Asked at once: the kernel keeps some megabytes that nobody has read yet, so one answer would be slow for nobody."""
 
 
 class _Reader(threading.Thread):
-    """Asks for everything and takes it slowly, again and again, until told to end."""
+    """Asks for everything, more than once, and takes it slowly until told to end."""
 
     def __init__(self, port: int, message: bytes, end: threading.Event) -> None:
         super().__init__()
         self._port = port
         self._message = message
         self._end = end
-        self.taken = 0
+        self.taken = b""
 
     def run(self) -> None:
         with socket.socket() as line:
             line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)  # or the kernel would take all of it at once
             line.connect((processes.HOST, self._port))
-            line.sendall(self._message)
-            while not self._end.is_set():
-                self.taken += len(line.recv(_PIECE))
-                self._end.wait(_PAUSE)
+            line.sendall(self._message * _QUESTIONS)
+            self.taken = line.recv(_PIECE)
+            while not self._end.wait(_PAUSE):
+                line.recv(_PIECE)
 
 
 @contextmanager
@@ -49,7 +53,12 @@ def readers(bench: Bench, count: int = READERS) -> Iterator[list[_Reader]]:
         reader.start()
     try:
         while not all(reader.taken for reader in there):
+            if not all(reader.is_alive() for reader in there):
+                raise WrongAnswer("slow readers: a connection was lost before its first byte")
             end.wait(0.01)
+        for reader in there:
+            if not re.match(rb"HTTP/1\.[01] 207 ", reader.taken):
+                raise WrongAnswer("slow readers: another answer than 207", reader.taken)
         yield there
     finally:
         end.set()

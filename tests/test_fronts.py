@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
+import threading
 import time
+from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
@@ -13,6 +18,7 @@ import pytest
 from carddav_msg.bootstrap import Services
 from carddav_msg.settings import Settings
 from tests.builders import add_network, add_user
+from tests.cli.test_workers import replaced, workers_of
 from tests.fronts import Front, broken, caddy, nginx
 from tests.servers import Servers, free_port
 from tests.test_canary import leaks, requests
@@ -85,6 +91,35 @@ def test_what_the_server_learns_of_the_proxy(
     log = running.stop()
     assert log.count("sign-in refused: client=127.0.0.1 ") == 5
     assert "6.6.6.6" not in log
+
+
+def test_a_reload_behind_the_proxy_fails_no_request(
+    front_of: MakeFront, tmp_path: Path, server: Servers, settings: Settings, services: Services
+) -> None:
+    """Proxies keep connections, and don't ask again with a POST that may have arrived: each has to be answered."""
+    add_user(services, add_network(services, "acme"), "anna", password="right")
+    running = server(settings, trusted_proxies=("127.0.0.1",), workers=2, threads=8)
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    ended = threading.Event()
+
+    def phone(front: Front) -> Counter[int]:
+        statuses: Counter[int] = Counter()
+        while not ended.is_set():
+            statuses[front.ask("POST", "/contacts", form, "username=acme~anna&password=right")[0]] += 1
+        return statuses
+
+    with front_of(tmp_path / "front", _port(running.url)) as front, ThreadPoolExecutor(6) as pool:
+        phones = [pool.submit(phone, front) for _ in range(6)]
+        try:
+            for _ in range(2):
+                before = workers_of(running.pid)
+                os.kill(running.pid, signal.SIGHUP)
+                replaced(running, before)
+        finally:
+            ended.set()
+        statuses = sum((done.result() for done in phones), Counter())
+    assert statuses.keys() == {200}
+    assert statuses[200] > 20
 
 
 @pytest.mark.parametrize("fault", ["stopped", "slow", "resetting"])

@@ -108,8 +108,8 @@ def test_ratios_say_how_many_times_worse() -> None:
     floor = {"measured": {"poll": {"rps": 200.0, "ms": 2.0, "client_cpu_share": 0.5}}}
     assert Row("poll", "rps", "", more_is_better=True).ratio(mine, floor) == 4
     assert Row("poll", "ms", "").ratio(mine, floor) == 4
-    assert Row("poll", "ms", "").limited(mine)
-    assert not Row("poll", "ms", "").limited(floor)
+    assert Row("poll", "ms", "").limit(mine) == " †0.90"
+    assert Row("poll", "ms", "").limit(floor) == ""
 
 
 def test_percentiles() -> None:

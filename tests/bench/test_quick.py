@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from bench import accounts, coldstart, mix, report, scaling
+from bench.__main__ import main
 from bench.errors import Missing
 from bench.operations import Effort
 from bench.suite import OPERATIONS, Plan, run, save
@@ -28,6 +31,15 @@ def test_quick_run_has_right_answers(tmp_path: Path) -> None:
     assert "carddav-msg" in text
     assert str(tmp_path) not in text
     assert (tmp_path / "results" / "peers-200.svg").read_text("utf-8").startswith("<svg")
+
+
+def test_the_command_says_so_when_all_is_right(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`python -m bench --quick`, as `make bench-quick` runs it."""
+    command = ["bench", "--quick", "--only", "ours", "--n", "50", "--results", str(tmp_path)]
+    monkeypatch.setattr("sys.argv", command)
+    monkeypatch.setattr("signal.signal", lambda *_: None)  # the handlers are those of the tests
+    assert main() == 0
+    assert (tmp_path / "quick" / "quick.json").exists()
 
 
 def test_quick_cold_start_has_right_answers(tmp_path: Path) -> None:

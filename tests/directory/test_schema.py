@@ -14,7 +14,7 @@ from sqlalchemy import text
 
 from carddav_msg import bootstrap
 from carddav_msg.directory.sql import migrate
-from carddav_msg.directory.sql.engine import open_engines
+from carddav_msg.directory.sql.engine import CHECKPOINT_PAGES, open_engines
 from carddav_msg.directory.sql.schema import metadata
 from carddav_msg.errors import ConfigurationError
 from carddav_msg.settings import Settings
@@ -29,6 +29,16 @@ def set_version(settings: Settings, version: str) -> None:
         connection.execute(text("UPDATE alembic_version SET version_num = :version"), {"version": version})
     reads.dispose()
     writes.dispose()
+
+
+def test_what_sqlite_is_told(settings: Settings) -> None:
+    """A change that was answered survives a power cut (synchronous = FULL, 2), readers don't wait for writers (WAL)."""
+    asked = {"synchronous": 2, "journal_mode": "wal", "foreign_keys": 1, "wal_autocheckpoint": CHECKPOINT_PAGES}
+    for engine in open_engines(settings.database_url):
+        with engine.connect() as connection:
+            told = {name: connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in asked}
+        engine.dispose()
+        assert told == asked
 
 
 def test_the_migrations_make_exactly_the_tables(any_settings: Settings) -> None:
