@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import logging
 import os
 import re
 import select
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
     from carddav_msg.entrance import Entrance
     from carddav_msg.settings import Settings
 
+log: Final = logging.getLogger(__name__)
+
 _LOGGERS: Final = ("_granian", "granian.access")
 _CONNECTIONS: Final = 8192
 """Connections that one worker keeps open at the same time; those of idle phones cost some kilobytes each."""
@@ -46,10 +49,9 @@ _IDLE_MILLISECONDS: Final = 30_000
 _HEAD: Final = 64 * 1024
 _GRACE_SECONDS: Final = 30
 _OVERLAP_SECONDS: Final = 1.0
-_BEGUN_SECONDS: Final = 1.0
-_PARTING_SECONDS: Final = 0.5
+_BEGUN_SECONDS: Final = 2.0
+_PARTING_SECONDS: Final = 1.0
 _POLL_SECONDS: Final = 0.02
-_NOWHERE: Final[dict[int, Any]] = {socket.AF_INET: ("127.0.0.1", 0), socket.AF_INET6: ("::1", 0), socket.AF_UNIX: ""}
 _ENDING: Final = frozenset({signal.SIGTERM, signal.SIGINT})
 _M_MMAP_THRESHOLD: Final = -3  # mallopt(3)
 _M_ARENA_MAX: Final = -8
@@ -131,7 +133,9 @@ class Workers(Granian):  # type: ignore[misc,valid-type]  # the class is chosen 
             time.sleep(_POLL_SECONDS)
         try:
             application.part()
-            _leave(self._sso)
+            until = time.monotonic() + _PARTING_SECONDS
+            while not _left(self._sso) and time.monotonic() < until:  # granian has not come so far
+                time.sleep(_POLL_SECONDS)
             time.sleep(_PARTING_SECONDS)
         finally:
             end(signal.SIGTERM, None)
@@ -153,19 +157,29 @@ class Workers(Granian):  # type: ignore[misc,valid-type]  # the class is chosen 
         takes a worker that dies soon after a reload for one that never works.
         """
         for idx in workers:
-            old, self.wrks[idx] = self.wrks[idx], self._spawn_worker(idx, spawn_target, target_loader)
-            self.wrks[idx].start()
+            if self.interrupt_signal:
+                break
+            old, new = self.wrks[idx], self._spawn_worker(idx, spawn_target, target_loader)
+            new.start()
+            self.wrks[idx] = new
             if not delay:  # it died
                 self.respawned_wrks[idx] = time.monotonic()
             self._wait(delay)
+            if not new.is_alive() and old.is_alive():
+                log.error("A new worker ended at once, so the old one stays.")
+                self.wrks[idx] = old
+                new.interrupt_by_parent = True
+                continue
             old.terminate()
             self._wait(_GRACE_SECONDS, old)
             if self.interrupt_signal:
                 self.wrks.append(old)
-                return
+                break
             if old.is_alive():
                 old.kill()
             old.join()
+        if self.interrupt_signal:
+            self.main_loop_interrupt.set()  # a reload clears it
 
     def _wait(self, seconds: float, *workers: Any) -> None:
         """For so long, or until these workers have ended or the server is told to end."""
@@ -184,28 +198,36 @@ class Workers(Granian):  # type: ignore[misc,valid-type]  # the class is chosen 
         while time.monotonic() < until and any(worker.is_alive() for worker in self.wrks):
             time.sleep(_POLL_SECONDS)
         super()._stop_workers()
+        if self.interrupt_signal:
+            self.interrupt_children.clear()  # they were told to end, too, and did so before us
 
 
-def _leave(listener: socket.socket) -> None:
-    """Makes this process have no part in the listener any more, in favour of whoever else has it.
+def _left(listener: socket.socket) -> bool:
+    """Makes this process have no part in the listener any more, in favour of whoever else has it; False when granian's
+    runtime does not wait for it yet. Elsewhere than on Linux nothing can be done, and nothing is to be waited for.
 
-    First it is taken out of what granian's runtime waits for: to close it would not do, since it is reported as long as
+    First it is taken out of what the runtime waits for: to close it would not do, since it is reported as long as
     another process holds it. When the runtime wants to take it out itself it learns that it is gone. Then a socket that
     nobody knows takes its number, which the runtime still uses and will close.
     """
-    for entry in Path("/proc/self/fd").iterdir() if sys.platform == "linux" else ():
-        with suppress(FileNotFoundError):
-            if os.readlink(entry) != "anon_inode:[eventpoll]":
-                continue
-            said = Path(f"/proc/self/fdinfo/{entry.name}").read_text("ascii")
-            if str(listener.fileno()) not in re.findall(r"^tfd:\s*(\d+)", said, re.MULTILINE):
-                continue
-            with select.epoll.fromfd(os.dup(int(entry.name))) as runtime, socket.socket(listener.family) as nobody:
-                runtime.unregister(listener)
-                nobody.bind(_NOWHERE[listener.family])
-                nobody.listen(0)
-                nobody.setblocking(False)
+    if sys.platform != "linux":
+        return True
+    with socket.socket(socket.AF_UNIX) as nobody:
+        nobody.bind("")  # a name that the kernel makes up
+        nobody.listen(0)
+        nobody.setblocking(False)
+        for entry in Path("/proc/self/fd").iterdir():
+            with suppress(FileNotFoundError):
+                if os.readlink(entry) != "anon_inode:[eventpoll]":
+                    continue
+                said = Path(f"/proc/self/fdinfo/{entry.name}").read_text("ascii")
+                if str(listener.fileno()) not in re.findall(r"^tfd:\s*(\d+)", said, re.MULTILINE):
+                    continue
+                with select.epoll.fromfd(os.dup(int(entry.name))) as runtime:
+                    runtime.unregister(listener)
                 os.dup2(nobody.fileno(), listener.fileno())
+                return True
+    return False
 
 
 def _give_memory_back() -> None:

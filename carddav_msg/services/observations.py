@@ -92,7 +92,8 @@ class Observations:
 
     def failure(self, user: int, face: str, reason: str, *, login: str = "", agent: str = "", device: str = "") -> None:
         """A user was refused, on this device if that is certain; user 0 is nobody, and nothing is kept."""
-        if not user or self._is_known(key := (user, face, Outcome.FAILURE, False), hash(reason)):
+        said = hash((reason, device))
+        if not user or self._is_known(key := (user, face, Outcome.FAILURE, False), said):
             return
         seen = Observation(
             user,
@@ -103,7 +104,7 @@ class Observations:
             login=shown(login, LOGIN_LENGTH),
             device=shown(device, DEVICE_LENGTH),
         )
-        self._keep(key, hash(reason), seen)
+        self._keep(key, said, seen)
 
     def of(self, user: int) -> list[Observation]:
         """What is known of a user, the oldest first. What this process has not written yet is written before."""
@@ -114,6 +115,7 @@ class Observations:
     def start(self) -> None:
         """Begins to write in a thread of its own; a server calls this once in each process, after the fork."""
         if self._thread is None:
+            self._looked = self._clock()
             self._thread = threading.Thread(target=self._run, name="observations", daemon=True)
             self._thread.start()
 
@@ -168,12 +170,13 @@ class Observations:
 
     def look(self) -> None:
         """What other processes wrote since the last look: what came after it is news here, too."""
-        since, self._looked = self._looked, self._clock()
+        now = self._clock()
         try:
-            written = self._directory.observed(int((since - _WRITTEN_WITHIN) * 1_000_000))
+            written = self._directory.observed(int((self._looked - _WRITTEN_WITHIN) * 1_000_000))
         except CarddavMsgError as error:
             log.warning("What others observed could not be read: %s", error)
             return
+        self._looked = now
         with self._lock:
             for user, face, outcome in written:
                 self._other_is_news(user, face, outcome)

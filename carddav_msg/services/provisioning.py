@@ -143,8 +143,6 @@ class Provisioning:
             by_post = rules.refresh_by_post or network.credentials_in_query == "refuse"
             nodes += portal(rules.public_url, network.cloud_ids, get=not by_post).refresh.settings()
             nodes.append(("extProvInterval", str(_interval(rules.refresh_interval, user.uid))))
-        elif rules.public_url:
-            nodes.append(("extProvUrl", ""))  # forget the one of before, or they would go on
         if rules.public_url and network.contacts_nodes:
             nodes += portal(rules.public_url, network.cloud_ids).contacts.settings()
         return dict(nodes)

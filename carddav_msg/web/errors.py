@@ -156,6 +156,12 @@ def _unavailable(error: Unavailable) -> Response:
     return _later(error.retry_after)
 
 
+def not_now(message: str, seconds: int) -> Response:
+    """503 for a request that can't be answered as it came; the log says why."""
+    _note(logging.INFO, 503, repr(message), counted="unavailable")
+    return _later(seconds)
+
+
 def _misconfigured(error: ConfigurationError) -> Response:
     """A key is missing, say: our doubt, so nobody is told that a password is wrong."""
     _note(logging.ERROR, 503, repr(str(error)), counted="misconfigured")

@@ -16,7 +16,7 @@ from carddav_msg.services.authentication import Face, Method, Moment
 from carddav_msg.services.provisioning import LOGGED_OUT, Account
 from carddav_msg.web import parameters
 from carddav_msg.web.answers import Format, answer, format_of
-from carddav_msg.web.errors import log, observe, shown_login
+from carddav_msg.web.errors import log, not_now, observe, shown_login
 from carddav_msg.web.observing import let_in
 from carddav_msg.web.queries import QueryPasswords
 from carddav_msg.web.routes import CREDENTIALS, LATER, THROTTLED, TOO_LARGE, UNCLEAR, Answer, Route, bind
@@ -39,15 +39,21 @@ REFRESH: Final = replace(
     INITIAL,
     path="/provisioning/refresh",
     summary="External Provisioning: the account, again",
-    answers=tuple(answer for answer in INITIAL.answers if answer is not THROTTLED),
+    answers=(
+        *(answer for answer in INITIAL.answers if answer is not THROTTLED and answer.status != 403),
+        Answer(403, "The credentials are not accepted."),
+    ),
 )
 ROUTES: Final = (INITIAL, REFRESH)
+_PLAIN_AGAIN_AFTER: Final = 300
+"""Seconds: somebody has to change proxy or settings first."""
 
 
 def blueprint(services: Services) -> Blueprint:
     """The face. Both routes give the same document, so an app may be configured with either for both.
 
-    At refresh no phone is told anything final but that its user, device or password is refused: all else is 503.
+    At refresh no phone is told anything final but that its user, device or password is refused, or its request no
+    request: what we can't tell is 503.
     """
     face = Blueprint("provisioning", __name__)
     queries = QueryPasswords()
@@ -56,7 +62,7 @@ def blueprint(services: Services) -> Blueprint:
         try:
             return provision(Moment.REFRESH)
         except Forbidden as error:  # how the phone reaches us is in doubt, not its user
-            raise Unavailable(str(error.description)) from error
+            return not_now(str(error.description), _PLAIN_AGAIN_AFTER)
         except SignedOut as error:
             if not error.logged_out:
                 raise

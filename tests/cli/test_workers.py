@@ -186,8 +186,11 @@ def waits_for_a_listener(pid: int) -> bool:
     """Whether a process is told of new connections: one of its epolls has a socket that listens."""
     listening = {line.split()[9] for line in Path(f"/proc/{pid}/net/tcp").read_text().splitlines() if " 0A " in line}
     links = descriptors_of(pid)
-    told = [Path(f"/proc/{pid}/fdinfo/{name}").read_text() for name, to in links.items() if to.endswith("[eventpoll]")]
-    polled = [line.split()[1] for text in told for line in text.splitlines() if line.startswith("tfd:")]
+    polled = []
+    for name in [name for name, to in links.items() if to.endswith("[eventpoll]")]:
+        with suppress(FileNotFoundError):  # closed meanwhile
+            said = Path(f"/proc/{pid}/fdinfo/{name}").read_text()
+            polled += [line.split()[1] for line in said.splitlines() if line.startswith("tfd:")]
     return any(links.get(name, "").removeprefix("socket:[").removesuffix("]") in listening for name in polled)
 
 
@@ -197,12 +200,12 @@ def test_a_worker_that_is_replaced_takes_no_more_connections(
     """While it finishes an answer all who come are for the new one, which has the same listener."""
     started = server(settings, workers=1)
     (old,) = workers_of(started.pid)
-    assert waits_for_a_listener(old)
+    wait_for(lambda: waits_for_a_listener(old), started)
     with half_asked(started, anna) as slow:
         os.kill(started.pid, signal.SIGHUP)
         wait_for(lambda: not waits_for_a_listener(old), started)
         (new,) = workers_of(started.pid) - {old}
-        assert waits_for_a_listener(new)
+        wait_for(lambda: waits_for_a_listener(new), started)
         with polling(port_of(started), anna) as phones:
             wait_for(lambda: all(phone.answered > 100 for phone in phones), started)
         assert old in workers_of(started.pid)
@@ -222,6 +225,25 @@ def test_the_end_comes_before_a_reload_is_through(server: Servers, settings: Set
         assert finish(slow).startswith(b"HTTP/1.1 400")
     wait_for(lambda: started.status is not None, started)
     assert started.status == 0, started.output()
+
+
+def test_a_reload_keeps_the_old_worker_when_the_new_one_dies(
+    server: Servers, settings: Settings, anna: dict[str, str]
+) -> None:
+    """What works stays, and goes on to take connections."""
+    started = server(settings, workers=1)
+    for _ in range(5):  # a machine that is busy may not let us kill it in the second before the old one ends
+        before = workers_of(started.pid)
+        os.kill(started.pid, signal.SIGHUP)
+        wait_for(lambda before=before: workers_of(started.pid) - before, started)
+        for new in workers_of(started.pid) - before:
+            os.kill(new, signal.SIGKILL)
+        wait_for(lambda before=before: len(workers_of(started.pid)) == 1, started)
+        if "the old one stays" in started.output():
+            break
+    assert workers_of(started.pid) == before
+    with polling(port_of(started), anna) as phones:
+        wait_for(lambda: all(phone.answered for phone in phones), started)
 
 
 def test_a_worker_that_dies_soon_after_a_reload_is_replaced(

@@ -70,7 +70,10 @@ def open_engines(text: str, threads: int = 1) -> tuple[Engine, Engine]:
         if url.get_backend_name() == "sqlite":
             Path(str(url.database)).parent.mkdir(parents=True, exist_ok=True)
             # Reads are in autocommit: there is nothing to roll back when a connection goes back to its pool.
-            reads, writes = _create(url, threads, pool_reset_on_return=None), _create(url, min(threads, WRITERS))
+            # LIFO: the connection last used is the one whose pages SQLite has at hand.
+            lifo = {"pool_use_lifo": True}
+            reads = _create(url, threads, pool_reset_on_return=None, **lifo)
+            writes = _create(url, min(threads, WRITERS), **lifo)
             for engine in (reads, writes):
                 event.listen(engine, "connect", _configure_sqlite)
             event.listen(writes, "begin", _begin_immediate)
@@ -87,16 +90,9 @@ def open_engines(text: str, threads: int = 1) -> tuple[Engine, Engine]:
 
 
 def _create(url: URL, size: int, **options: Any) -> Engine:
-    # hide_parameters: values of a failed statement (names, hashes) belong in no log. LIFO: the connection last used is
-    # the one whose pages SQLite has at hand.
+    # hide_parameters: values of a failed statement (names, hashes) belong in no log.
     return create_engine(
-        url,
-        pool_size=size,
-        max_overflow=BESIDE,
-        pool_timeout=BUSY_SECONDS,
-        pool_use_lifo=True,
-        hide_parameters=True,
-        **options,
+        url, pool_size=size, max_overflow=BESIDE, pool_timeout=BUSY_SECONDS, hide_parameters=True, **options
     )
 
 
