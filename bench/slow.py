@@ -37,7 +37,7 @@ class _Reader(threading.Thread):
             line.connect((processes.HOST, self._port))
             line.sendall(self._message * _QUESTIONS)
             self.taken = line.recv(_PIECE)
-            while not self._end.wait(_PAUSE):
+            while self.taken and not self._end.wait(_PAUSE):
                 line.recv(_PIECE)
 
 

@@ -85,7 +85,7 @@ class Entrance:
             self._write(environ, path, status, seconds)
         return body
 
-    def part(self) -> None:
+    def close_connections(self) -> None:
         """From now on each answer is the last one of its connection, so that none is open when the process ends."""
         for headers in (self._headers, self._secure_headers):
             headers.append(("Connection", "close"))

@@ -17,6 +17,7 @@ from carddav_msg.credentials import device
 from carddav_msg.settings import Settings
 from tests.builders import add_network, add_users, new_user
 from tests.guessing import Caller, basic, elsewhere, guesses
+from tests.processes import workers_of
 from tests.profiles import SOAK, examples
 from tests.servers import Server, Servers
 
@@ -26,9 +27,8 @@ GROWTH = 32 * 1024 * 1024
 
 def resident(server: Server) -> int:
     """Bytes of memory of the server's processes."""
-    pid = server._process.pid
-    workers = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    lines = "".join(Path(f"/proc/{one}/status").read_text() for one in [str(pid), *workers]).splitlines()
+    processes = [server.pid, *workers_of(server.pid)]
+    lines = "".join(Path(f"/proc/{one}/status").read_text() for one in processes).splitlines()
     return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmRSS:"))
 
 

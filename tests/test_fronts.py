@@ -19,8 +19,8 @@ from carddav_msg.bootstrap import Services
 from carddav_msg.credentials import device
 from carddav_msg.settings import Settings
 from tests.builders import add_network, add_user
-from tests.cli.test_workers import replaced, workers_of
 from tests.fronts import Front, broken, caddy, nginx
+from tests.processes import port_of, replaced, workers_of
 from tests.servers import Servers, free_port
 from tests.test_canary import leaks, requests
 
@@ -59,7 +59,7 @@ def test_no_query_is_in_a_log_of_the_proxy(
     running = server(settings, trusted_proxies=("127.0.0.1",), access_log=True, log_level="debug", throttle_pair=10_000)
     statuses = set()
     count = 0
-    with front_of(tmp_path / "front", _port(running.url)) as front:
+    with front_of(tmp_path / "front", port_of(running)) as front:
         for method, path, headers, body in requests(CANARY):
             status, text = front.ask(method, path, headers, body)
             statuses.add(status)
@@ -82,7 +82,7 @@ def test_what_the_server_learns_of_the_proxy(
     add_user(services, add_network(services, "acme"), "anna", password=CANARY)
     running = server(settings, trusted_proxies=("127.0.0.1",))
     forged = {"X-Forwarded-Proto": "http", "X-Forwarded-For": "6.6.6.6", "Forwarded": "for=6.6.6.6;proto=http"}
-    with front_of(tmp_path / "front", _port(running.url)) as front:
+    with front_of(tmp_path / "front", port_of(running)) as front:
         status, text = front.ask("GET", "/auth?username=anna&password=wrong", forged)
         assert status == 401
         assert "strict-transport-security: max-age=31536000" in text.lower()
@@ -110,7 +110,7 @@ def test_a_reload_behind_the_proxy_fails_no_request(
             statuses[front.ask("POST", "/contacts", form, f"username=acme~anna&password={phones_own}")[0]] += 1
         return statuses
 
-    with front_of(tmp_path / "front", _port(running.url)) as front, ThreadPoolExecutor(6) as pool:
+    with front_of(tmp_path / "front", port_of(running)) as front, ThreadPoolExecutor(6) as pool:
         phones = [pool.submit(phone, front) for _ in range(6)]
         try:
             for _ in range(2):
@@ -145,7 +145,3 @@ def test_no_query_is_in_a_log_when_the_server_fails(front_of: MakeFront, tmp_pat
         log = assert_nothing_leaked(front, len(asked))
         assert plain not in "".join(front.written().values())
         assert front.status.format(504 if fault == "slow" else 502) in log
-
-
-def _port(url: str) -> int:
-    return int(url.rpartition(":")[2])

@@ -110,7 +110,7 @@ class Workers(Granian):  # type: ignore[misc,valid-type]  # the class is chosen 
         from carddav_msg.wsgi import begin
 
         signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)  # in each thread begun from here on: one waits for them
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)  # not our parent's; granian puts its own there when it begins
         answer_soon()
         for listener in self._listeners:
             if listener is not self._sso:  # nobody here would take what comes there
@@ -132,9 +132,9 @@ class Workers(Granian):  # type: ignore[misc,valid-type]  # the class is chosen 
         while not callable(end := signal.getsignal(signal.SIGTERM)):  # granian has not begun yet
             time.sleep(_POLL_SECONDS)
         try:
-            application.part()
+            application.close_connections()
             until = time.monotonic() + _PARTING_SECONDS
-            while not _left(self._sso) and time.monotonic() < until:  # granian has not come so far
+            while not _leave(self._sso) and time.monotonic() < until:  # granian has not come so far
                 time.sleep(_POLL_SECONDS)
             time.sleep(_PARTING_SECONDS)
         finally:
@@ -168,7 +168,7 @@ class Workers(Granian):  # type: ignore[misc,valid-type]  # the class is chosen 
             if not new.is_alive() and old.is_alive():
                 log.error("A new worker ended at once, so the old one stays.")
                 self.wrks[idx] = old
-                new.interrupt_by_parent = True
+                self._forget(new)
                 continue
             old.terminate()
             self._wait(_GRACE_SECONDS, old)
@@ -178,8 +178,16 @@ class Workers(Granian):  # type: ignore[misc,valid-type]  # the class is chosen 
             if old.is_alive():
                 old.kill()
             old.join()
-        if self.interrupt_signal:
-            self.main_loop_interrupt.set()  # a reload clears it
+        if self.interrupt_signal or self.reload_signal or self.interrupt_children:
+            self.main_loop_interrupt.set()  # it was cleared here, or for the reload, and there is more to do
+
+    def _forget(self, worker: Any) -> None:
+        """Nobody is to be started because this worker ended, whether that was noticed yet or not."""
+        worker.interrupt_by_parent = True
+        self._wait(_POLL_SECONDS)  # granian's thread that notices it may be about to say so
+        while worker.idx in self.interrupt_children:
+            self.interrupt_children.remove(worker.idx)
+        self.main_loop_interrupt.clear()
 
     def _wait(self, seconds: float, *workers: Any) -> None:
         """For so long, or until these workers have ended or the server is told to end."""
@@ -202,7 +210,7 @@ class Workers(Granian):  # type: ignore[misc,valid-type]  # the class is chosen 
             self.interrupt_children.clear()  # they were told to end, too, and did so before us
 
 
-def _left(listener: socket.socket) -> bool:
+def _leave(listener: socket.socket) -> bool:
     """Makes this process have no part in the listener any more, in favour of whoever else has it; False when granian's
     runtime does not wait for it yet. Elsewhere than on Linux nothing can be done, and nothing is to be waited for.
 

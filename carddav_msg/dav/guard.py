@@ -186,12 +186,11 @@ class Guard:
 
     def _observe_refusal(self, environ: WSGIEnvironment, error: Rejected | Throttled, login: str, secret: str) -> None:
         """Notes that a user was refused; a probe of `doctor` is nobody's visit."""
-        if self._observations is None or device.is_probes(secret):
+        name = device.device_in(secret)
+        if self._observations is None or device.is_probe(name):
             return
-        credential = device.parse(secret) if isinstance(error, SignedOut) else None
-        name = credential.device if credential else ""
-        agent = environ.get("HTTP_USER_AGENT", "")
-        self._observations.failure(error.user, Face.CARDDAV, error.reason, login=login, agent=agent, device=name)
+        agent, certain = environ.get("HTTP_USER_AGENT", ""), name if isinstance(error, SignedOut) else ""
+        self._observations.failure(error.user, Face.CARDDAV, error.reason, login=login, agent=agent, device=certain)
 
     def _pass_on(self, request: Request, start_response: StartResponse) -> Iterable[bytes]:
         logs.keep_out(parse_basic(request.environ.get("HTTP_AUTHORIZATION")).secret)

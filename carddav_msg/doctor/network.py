@@ -10,15 +10,15 @@ from typing import Final
 
 from carddav_msg.doctor import carddav
 from carddav_msg.doctor.findings import Finding, bad, good
-from carddav_msg.domain.contact import View, sip_address
+from carddav_msg.domain.contact import View
 from carddav_msg.domain.network import Network
 from carddav_msg.domain.proxies import NOT_LISTED
 from carddav_msg.domain.user import User
 from carddav_msg.formats.portal import portal
-from carddav_msg.formats.sip import sip_uri
 from carddav_msg.formats.vcard.identity import IdentityNames
 from carddav_msg.probe.flows import Account, Flow, Phone, Refused, Typed, message_of, send, sign_in, verified
 from carddav_msg.probe.transport import Ask, Call, Reply
+from carddav_msg.services.external_authentication import VerifiedAccount, verified_account
 from carddav_msg.services.probing import Probe
 from carddav_msg.services.provisioning import LOGGED_OUT
 
@@ -168,13 +168,11 @@ def _of_user(site: Site, network: Network, probe: Probe, shown: Sequence[_Seen])
     expected = pair if user.messaging and user.enabled else None
     for seen in shown:
         yield from seen.against(user, expected)
-    uri = sip_uri(sip_address(user, network))
-    numbers = {number.e164 for number in user.profile.numbers if number.verified and number.e164}
-    yield from _signs_in(phone, account, (uri, numbers) if expected else None)
+    yield from _signs_in(phone, account, verified_account(user, network) if expected else None)
 
 
-def _signs_in(phone: Phone, account: Account, expected: tuple[str, set[str]] | None) -> Iterator[str]:
-    """What is wrong with External Authentication by the account: it is to answer (URI, numbers) or, None, to refuse."""
+def _signs_in(phone: Phone, account: Account, expected: VerifiedAccount | None) -> Iterator[str]:
+    """What is wrong with External Authentication by the account: it is to answer as expected or, None, to refuse."""
     for login, secret in (("cloud_username", "cloud_password"), ("username", "password")):
         if account[login] and account[secret]:
             values = {"username": account[login], "password": account[secret], "host": account["host"]}
@@ -189,7 +187,7 @@ def _signs_in(phone: Phone, account: Account, expected: tuple[str, set[str]] | N
                 except Refused as refused:
                     yield f"{asked}: {refused}"
                     continue
-                if (uri, set(numbers)) != expected:
+                if (uri, numbers) != (expected.uri, expected.numbers):
                     yield f"{asked} says {uri or 'no URI'} and {len(numbers)} numbers, which are not the user's"
 
 

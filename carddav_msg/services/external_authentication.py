@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from carddav_msg.directory.port import Reads
 from carddav_msg.domain.access import Principal
 from carddav_msg.domain.contact import sip_address
+from carddav_msg.domain.network import Network
+from carddav_msg.domain.user import User
 from carddav_msg.errors import Rejected, Unavailable
 from carddav_msg.formats.sip import sip_uri
 
@@ -40,5 +42,10 @@ class ExternalAuthentication:
             raise Rejected("disabled", principal.id)
         if not user.messaging:
             raise Rejected("messaging", principal.id)
-        numbers = dict.fromkeys(number.e164 for number in user.profile.numbers if number.verified and number.e164)
-        return VerifiedAccount(sip_uri(sip_address(user, network)), tuple(numbers))
+        return verified_account(user, network)
+
+
+def verified_account(user: User, network: Network) -> VerifiedAccount:
+    """What there is to tell of a user, whoever asks."""
+    numbers = dict.fromkeys(number.e164 for number in user.profile.numbers if number.verified and number.e164)
+    return VerifiedAccount(sip_uri(sip_address(user, network)), tuple(numbers))

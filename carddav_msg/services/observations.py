@@ -34,6 +34,7 @@ _DAY: Final = 24 * 3600 * 1_000_000
 _PRUNE_EVERY: Final = 3600.0
 _LOOK_EVERY: Final = 30.0
 _WRITTEN_WITHIN: Final = 60.0
+"""After so many seconds what somebody saw is in the database, for others to look at."""
 
 Key = tuple[int, str, Outcome, bool]
 

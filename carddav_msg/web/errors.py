@@ -67,18 +67,17 @@ def by_doctor() -> bool:
 def observe(observations: Observations, error: Rejected | Throttled) -> None:
     """Notes that a user was refused; a probe of `doctor` is nobody's visit."""
     # `doctor` sends SIP passwords, too, also of users without messaging; who is told of that has the right one.
-    if g.get("probe") or (error.reason == "messaging" and by_doctor()):
+    name = str(g.get("device", ""))
+    if device.is_probe(name) or (error.reason == "messaging" and by_doctor()):
         return
-    agent, name = request.headers.get("User-Agent", ""), g.device if isinstance(error, SignedOut) else ""
-    observations.failure(error.user, face(), error.reason, login=str(g.get("login", "")), agent=agent, device=name)
+    agent, certain = request.headers.get("User-Agent", ""), name if isinstance(error, SignedOut) else ""
+    observations.failure(error.user, face(), error.reason, login=str(g.get("login", "")), agent=agent, device=certain)
 
 
 def note_login(login: str, secret: str) -> None:
     """Keeps of this request the login, for its log line, and of which device its secret is, if it is a credential."""
-    credential = device.parse(secret)
     g.login = login
-    g.device = credential.device if credential else ""
-    g.probe = device.is_probe(g.device)
+    g.device = device.device_in(secret)
 
 
 def face() -> str:

@@ -21,8 +21,8 @@ WRITERS = 8
 BESIDE = 4
 """Connections beyond those of the threads that answer requests."""
 CHECKPOINT_PAGES = 4000
-"""Of the write-ahead log (16 MiB): the change that reaches it copies them, for some ten others' time. At SQLite's own
-1,000 that would be one of eighty, and a page that many changes touch would be copied four times as often.
+"""Of the write-ahead log (16 MiB). The change that reaches it copies the pages back and takes as long as ten others. At
+SQLite's own 1,000 that is one change of eighty, and a page that many changes touch is copied four times as often.
 """
 _RETRYABLE = ("40001", "40P01")  # serialization_failure, deadlock_detected
 
