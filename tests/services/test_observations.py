@@ -231,7 +231,9 @@ def test_the_thread_writes_and_ends(services: Services) -> None:
 
 
 def test_every_face_is_observed(services: Services) -> None:
-    """Sign-in, provisioning, contacts and CardDAV leave who, as what, with which app, phone and Network ID."""
+    """Sign-in, provisioning, contacts and CardDAV leave who, as what, with which app, phone and Network ID; a phone that
+    is revoked leaves its name.
+    """
     acme = add_network(services, "acme", cloud_ids=("ACMEAPP",), sip_host="sip.acme.example")
     anna = add_user(services, acme, "anna", password="a", sip_username="S1", sip_password="sip-a")
     bert = add_user(services, acme, "bert", password="b", enabled=False)
@@ -257,6 +259,14 @@ def test_every_face_is_observed(services: Services) -> None:
     Dav(application, "acme~bert", "wrong").propfind("/dav/", D + "displayname")
     refused = {one.face: one.reason for one in services.observations.of(bert.id)}
     assert refused == {"provisioning": "disabled", "carddav": "disabled"}
+    services.administration.devices.revoke("acme", "anna", "phone-1")
+    assert phone.contacts().status == 401
+    dav.sync("/dav/acme~anna/directory/")
+    with pytest.raises(Refused):
+        phone.refresh()
+    revoked = [one for one in services.observations.of(anna.id) if one.outcome is Outcome.FAILURE]
+    assert {one.face for one in revoked} == {"provisioning", "contacts", "carddav"}
+    assert {(one.reason, one.device) for one in revoked} == {("revoked", "phone-1")}
     shown = repr([*services.observations.of(anna.id), *services.observations.of(bert.id)])
     assert not [secret for secret in ("sip-a", phone.account["cloud_password"], "'a'") if secret in shown]  # type: ignore[index]
 
