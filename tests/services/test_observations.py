@@ -231,8 +231,9 @@ def test_the_thread_writes_and_ends(services: Services) -> None:
 
 
 def test_every_face_is_observed(services: Services) -> None:
-    """Sign-in, provisioning, contacts and CardDAV leave who, as what, with which app, phone and Network ID; a phone that
-    is revoked leaves its name.
+    """Sign-in, provisioning, contacts and CardDAV leave who, as what, with which app, phone and Network ID.
+
+    A phone that is revoked leaves its name, too.
     """
     acme = add_network(services, "acme", cloud_ids=("ACMEAPP",), sip_host="sip.acme.example")
     anna = add_user(services, acme, "anna", password="a", sip_username="S1", sip_password="sip-a")
