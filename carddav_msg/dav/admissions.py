@@ -7,19 +7,14 @@ the request and of the door (a book's `seq` is there), the same request gets the
 
 from __future__ import annotations
 
-import os
-import threading
-from collections import OrderedDict
 from dataclasses import dataclass, field, replace
-from hashlib import blake2b
 from typing import Final
 from wsgiref.types import WSGIEnvironment
 
 from carddav_msg.dav.exchange import Answer, Request
 from carddav_msg.domain.hrefs import DavPath
-from carddav_msg.services.authentication import Authentication, Visitor
+from carddav_msg.services.authentication import Authentication, Callers, Visitor
 
-_MOST: Final = 16_384
 _ANSWERS: Final = 2  # a poll and a sync
 _SMALL: Final = 2048  # octets: what is asked again and again is no longer, nor is what is answered
 
@@ -45,13 +40,11 @@ class Admissions:
 
     def __init__(self, authentication: Authentication) -> None:
         self._authentication = authentication
-        self._key = os.urandom(32)
-        self._known: OrderedDict[bytes, Admission] = OrderedDict()
-        self._lock = threading.Lock()
+        self._known: Callers[Admission] = Callers()
 
     def asked(self, environ: WSGIEnvironment, path: DavPath) -> bytes:
         """A digest of all that an admission depends on, beside the directory."""
-        return self._digest(
+        return self._known.digest(
             environ.get("HTTP_AUTHORIZATION", ""),
             path.principal,
             path.book,
@@ -60,14 +53,14 @@ class Admissions:
 
     def again(self, asked: bytes) -> Admission | None:
         """The admission of before, if it is one still. Unavailable when the directory can't tell."""
-        admission = self._known.get(asked)
+        admission = self._known.kept(asked)
         if admission is None:
             return None
         visitor = self._authentication.again(admission.visitor)
         if visitor is admission.visitor:
             return admission
         if visitor is None:
-            self._known.pop(asked, None)
+            self._known.forget(asked)
             return None
         return replace(admission, visitor=visitor, answers={})
 
@@ -81,22 +74,16 @@ class Admissions:
             return None
         said = [f"{name}={value}" for name, value in request.environ.items() if name.startswith("HTTP_")]
         path = "/".join(request.path.segments) + ("/" if request.path.collection else "")
-        return self._digest(request.method, path, *said, request.body.decode("latin-1"))
+        return self._known.digest(request.method, path, *said, request.body.decode("latin-1"))
 
     def keep(self, asked: bytes, admission: Admission, question: bytes, given: Answer | None) -> None:
-        """Remembers the admission of a poll, in place of the oldest if there are too many. Also the answer, if it is
-        a short one about the book of the admission: of anything else the door tells too little.
+        """Remembers the admission of a poll. Also the answer, if it is a short one about the book of the admission: of
+        anything else the door tells too little.
         """
-        with self._lock:
-            self._known[asked] = admission
-            if len(self._known) > _MOST:
-                self._known.popitem(last=False)
+        self._known.keep(asked, admission)
         if given is None or given.status != 207 or admission.visitor.book is None:
             return
         if isinstance(given.body, list) and sum(map(len, given.body)) <= _SMALL:
             if len(admission.answers) >= _ANSWERS:
                 admission.answers.clear()
             admission.answers[question] = given
-
-    def _digest(self, *parts: str) -> bytes:
-        return blake2b("\0".join(parts).encode("utf-8", "surrogatepass"), digest_size=16, key=self._key).digest()

@@ -22,6 +22,7 @@ from carddav_msg.web import (
     openapi,
     provisioning,
 )
+from carddav_msg.web.unchanged import Unchanged
 
 ROUTES: Final = tuple(
     route
@@ -54,7 +55,7 @@ def create_app(services: Services) -> Flask:
     app.register_blueprint(front_page.blueprint())
     app.register_blueprint(openapi.blueprint(ROUTES, services.settings.public_url))
     errors.install(app, services.observations)
-    app.wsgi_app = _with_headers(app.wsgi_app)  # type: ignore[assignment,method-assign]  # as Flask's manual has it
+    app.wsgi_app = Unchanged(_with_headers(app.wsgi_app), services.authentication)  # type: ignore[method-assign]  # as Flask's manual has it
     app.teardown_request(_forget)
     return app
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
 from itertools import chain
 from typing import Final
 
@@ -13,14 +15,16 @@ from werkzeug.http import http_date
 from carddav_msg import metrics
 from carddav_msg.bootstrap import Services
 from carddav_msg.domain.access import BookKind
-from carddav_msg.services.authentication import Face
+from carddav_msg.services.authentication import Face, Visitor
 from carddav_msg.services.contacts import State
 from carddav_msg.web import crossorigin, parameters
 from carddav_msg.web.answers import Format
 from carddav_msg.web.errors import log
 from carddav_msg.web.observing import let_in
+from carddav_msg.web.parameters import Parameters
 from carddav_msg.web.queries import QueryPasswords
 from carddav_msg.web.routes import CREDENTIALS, JSON, LATER, THROTTLED, TOO_LARGE, UNCLEAR, Answer, Route, bind
+from carddav_msg.web.unchanged import may_be_repeated
 
 CONTACTS: Final = Route(
     "/contacts",
@@ -45,18 +49,12 @@ ROUTES: Final = (CONTACTS,)
 def blueprint(services: Services) -> Blueprint:
     """The face."""
     face = Blueprint("contacts", __name__)
-    queries = QueryPasswords()
+    queries = QueryPasswords(Face.CONTACTS)
     crossorigin.allow(face, services.settings.cors_origins)
 
-    def contacts() -> Response:
-        request = request_ctx.request
-        sent = parameters.read(request, CONTACTS)
-        visitor = services.authentication.enter(
-            sent.login, sent.password, Face.CONTACTS, slug=None, hints=sent.hints, address=sent.address
-        )
+    def let_in_to(visitor: Visitor, sent: Parameters, state: State, kind: str) -> None:
+        """What is to be done each time that somebody has these contacts: again, if a 304 is repeated."""
         queries.check(visitor, sent)
-        state = services.contacts.state(visitor.principal, visitor.home)
-        unchanged = not_modified(request, state)
         directory = next((book for book in state.books if book.kind is BookKind.DIRECTORY), None)
         let_in(
             services.observations,
@@ -66,17 +64,30 @@ def blueprint(services: Services) -> Blueprint:
             book=directory.id if directory else 0,
             seq=directory.seq if directory else 0,
         )
-        log.debug("face=%s status=%d user=%s", Face.CONTACTS, 304 if unchanged else 200, ascii(visitor.principal.login))
+        metrics.sync(Face.CONTACTS, kind)
+        log.debug("face=%s %s user=%s", Face.CONTACTS, kind, ascii(visitor.principal.login))
+
+    def contacts() -> Response:
+        request = request_ctx.request
+        sent = parameters.read(request, CONTACTS)
+        visitor = services.authentication.enter(
+            sent.login, sent.password, Face.CONTACTS, slug=None, hints=sent.hints, address=sent.address
+        )
+        state = services.contacts.state(visitor.principal, visitor.home)
+        unchanged = not_modified(request, state)
+        note = partial(let_in_to, visitor, replace(sent, password=""), state, "unchanged" if unchanged else "full")
+        note()
         if unchanged:
             response = Response(status=304)
             del response.headers["Content-Type"]
+            if state.settled:
+                may_be_repeated(request.environ, visitor, note)
         else:
             packed = takes_gzip(request)
             body = services.contacts.gzipped(state) if packed else services.contacts.document(state)
             response = Response(iter(()) if request.method == "HEAD" else _begun(body), content_type=Format.JSON.value)
             if packed:
                 response.headers["Content-Encoding"] = "gzip"
-        metrics.sync(Face.CONTACTS, "unchanged" if unchanged else "full")
         response.headers["ETag"] = f'W/"{state.tag}"'
         response.headers["Last-Modified"] = http_date(state.date)
         response.headers["Cache-Control"] = "private, no-cache"

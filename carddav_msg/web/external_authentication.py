@@ -41,7 +41,7 @@ ROUTES: Final = (AUTHENTICATION,)
 def blueprint(services: Services, shape: AuthResponseShape) -> Blueprint:
     """The face; `shape` has the names in its answer."""
     face = Blueprint("external_authentication", __name__)
-    queries = QueryPasswords()
+    queries = QueryPasswords(Face.EXTERNAL_AUTHENTICATION)
     closed = services.settings.auth_access == "closed"
     allowed = sources(services.settings, "auth_allowed_sources")
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from flask import request
-
 from carddav_msg.credentials import device
 from carddav_msg.services.authentication import Face, Visitor
 from carddav_msg.services.observations import Observations
@@ -28,7 +26,7 @@ def let_in(
         visitor.principal.id,
         face,
         login=sent.login,
-        agent=request.headers.get("User-Agent", ""),
+        agent=sent.agent,
         matched=visitor.matched,
         device=visitor.device or sent.device,
         cloud_id=sent.cloud_id,

@@ -35,7 +35,7 @@ Pairs = Iterable[tuple[str, object]]
 class Parameters:
     """What a caller sent; empty texts were not sent. `login` and `password` are never empty.
 
-    `address` is where it came from, and `in_query` says that the password stood in the URL.
+    `address` is where it came from, `agent` the User-Agent, and `in_query` says that the password stood in the URL.
     """
 
     login: str = field(repr=False)
@@ -45,6 +45,7 @@ class Parameters:
     cloud_id: str = ""
     device: str = ""
     in_query: bool = False
+    agent: str = ""
 
 
 def read(request: Request, route: Route) -> Parameters:
@@ -80,6 +81,7 @@ def read(request: Request, route: Route) -> Parameters:
         cloud_id,
         values.get("device", ""),
         in_query,
+        request.headers.get("User-Agent", ""),
     )
 
 

@@ -56,7 +56,7 @@ def blueprint(services: Services) -> Blueprint:
     request: what we can't tell is 503.
     """
     face = Blueprint("provisioning", __name__)
-    queries = QueryPasswords()
+    queries = QueryPasswords(Face.PROVISIONING)
 
     def refresh() -> Response:
         try:

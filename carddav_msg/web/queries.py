@@ -9,8 +9,7 @@ from typing import Final
 
 from werkzeug.exceptions import BadRequest
 
-from carddav_msg.services.authentication import Visitor
-from carddav_msg.web.errors import face
+from carddav_msg.services.authentication import Face, Visitor
 from carddav_msg.web.parameters import Parameters
 
 log: Final = logging.getLogger("carddav_msg.web.queries")
@@ -18,10 +17,11 @@ _AGAIN_AFTER = 3600.0
 
 
 class QueryPasswords:
-    """Applies a network's `credentials_in_query`; warns of each network and face once an hour and process."""
+    """Applies a network's `credentials_in_query` to a face; warns of each network once an hour and process."""
 
-    def __init__(self) -> None:
-        self._warned: dict[tuple[str, str], float] = {}
+    def __init__(self, face: Face) -> None:
+        self._face = face
+        self._warned: dict[str, float] = {}
         self._lock = threading.Lock()
 
     def check(self, visitor: Visitor, sent: Parameters, *, refuses: bool = True) -> None:
@@ -32,14 +32,14 @@ class QueryPasswords:
             return
         if refuses and visitor.credentials_in_query == "refuse":
             raise BadRequest("The password must not be in the query: send it in the body of a POST.")
-        key = (visitor.network_id, face())
+        network = visitor.network_id
         with self._lock:
-            if time.monotonic() - self._warned.get(key, -_AGAIN_AFTER) < _AGAIN_AFTER:
+            if time.monotonic() - self._warned.get(network, -_AGAIN_AFTER) < _AGAIN_AFTER:
                 return
-            self._warned[key] = time.monotonic()
+            self._warned[network] = time.monotonic()
         log.warning(
             "face=%s network=%s passwords come in the query, where the logs of others may show them; let the portal's"
             " templates use POST",
-            key[1],
-            visitor.network_id,
+            self._face,
+            network,
         )
