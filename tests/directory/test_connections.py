@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import sqlite3
 from dataclasses import replace
 
 import pytest
+from sqlalchemy.engine import make_url
 
 from carddav_msg import bootstrap
 from carddav_msg.directory.sql import engine
@@ -24,5 +26,22 @@ def test_writers_beyond_the_connections_are_told_to_come_later(
             with pytest.raises(Unavailable, match="Too many"), directory.write():
                 pass
             assert directory.networks() == []
+            transaction.save_key_check("k1", "memory", "kept")
+        assert directory.key_checks()["k1"] == ("memory", "kept")
+
+
+def test_who_finds_a_database_locked_is_told_to_come_later(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever holds the write lock too long, perhaps a backup tool: nothing is lost, and the connection is good."""
+    monkeypatch.setattr(engine, "BUSY_SECONDS", 0)
+    bootstrap.migrate(settings)
+    with contextlib.closing(bootstrap.open_directory(settings)) as directory:
+        path = make_url(settings.database_url).database or ""
+        with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as somebody:
+            somebody.execute("BEGIN IMMEDIATE")
+            for _ in range(2):
+                with pytest.raises(Unavailable, match="can't answer now"), directory.write():
+                    pass
+            somebody.execute("ROLLBACK")
+        with directory.write() as transaction:
             transaction.save_key_check("k1", "memory", "kept")
         assert directory.key_checks()["k1"] == ("memory", "kept")

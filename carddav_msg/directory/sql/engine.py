@@ -106,8 +106,14 @@ def _configure_sqlite(connection: sqlite3.Connection, _record: object) -> None:
 
 
 def _begin_immediate(connection: Any) -> None:
-    """Takes the write lock at the start: a read lock that wants to become one later could only fail."""
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    """Takes the write lock at the start: a read lock that wants to become one later could only fail.
+
+    On the driver's connection: to run any statement, SQLAlchemy takes a tenth of what a PUT takes.
+    """
+    try:
+        connection.connection.driver_connection.execute("BEGIN IMMEDIATE")
+    except sqlite3.DatabaseError as error:
+        raise unavailable(error) from error
 
 
 @contextmanager
