@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 from dataclasses import replace
+from pathlib import Path
 
+import psycopg
 import pytest
 from sqlalchemy.engine import make_url
 
@@ -13,6 +15,7 @@ from carddav_msg import bootstrap
 from carddav_msg.directory.sql import engine
 from carddav_msg.errors import Unavailable
 from carddav_msg.settings import Settings
+from tests.databases import Databases
 
 
 def test_writers_beyond_the_connections_are_told_to_come_later(
@@ -45,3 +48,28 @@ def test_who_finds_a_database_locked_is_told_to_come_later(settings: Settings, m
         with directory.write() as transaction:
             transaction.save_key_check("k1", "memory", "kept")
         assert directory.key_checks()["k1"] == ("memory", "kept")
+
+
+def test_kept_connections_whose_server_restarted_are_given_up_together(databases: Databases, tmp_path: Path) -> None:
+    """Of four writers that were at work before, one change fails, and not the next three."""
+    with (
+        databases.postgresql() as url,
+        contextlib.closing(bootstrap.open_directory(databases.settings(tmp_path, url))) as directory,
+        contextlib.closing(psycopg.connect(url.replace("+psycopg", ""), autocommit=True)) as operator,
+    ):
+        with contextlib.ExitStack() as writers:
+            for _ in range(4):
+                writers.enter_context(directory.write())
+        gone = operator.execute(
+            "select count(pg_terminate_backend(pid)) from pg_stat_activity where datname = current_database()"
+            " and pid <> pg_backend_pid() and backend_type = 'client backend'"
+        ).fetchone()
+        assert gone == (4,)
+        with pytest.raises(Unavailable), directory.write() as transaction:
+            transaction.save_key_check("k1", "memory", "lost")
+        for number in range(4):
+            with directory.write() as transaction:
+                transaction.save_key_check(f"k{number}", "memory", "kept")
+        assert {key: check for key, (_, check) in directory.key_checks().items()} == dict.fromkeys(
+            ("k0", "k1", "k2", "k3"), "kept"
+        )

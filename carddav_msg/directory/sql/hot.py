@@ -34,7 +34,7 @@ class SqlHotReads:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._borrowed = Borrowed(engine)
+        self._borrowed = Borrowed(engine, engine.raw_connection)
         self._sqlite = engine.dialect.name == "sqlite"
         self._doors = KeptDoors(str(engine.url.database)) if self._sqlite else None
         for name, statement in statements(self._sqlite).items():
@@ -66,7 +66,7 @@ class SqlHotReads:
         dbapi = self._engine.dialect.dbapi
         for attempt in (1, 2):
             try:
-                connection = self._borrowed.take()
+                connection: Any = self._borrowed.take()
             except (dbapi.Error, PoolTimeout) as error:  # type: ignore[union-attr]  # an engine always has its driver
                 log.warning("The database can't be reached: %s", error)
                 raise Unavailable(f"The database can't be reached ({type(error).__name__}).") from None

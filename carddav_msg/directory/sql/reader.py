@@ -25,6 +25,7 @@ from carddav_msg.directory.rows import (
     UserWithSecrets,
 )
 from carddav_msg.directory.sql import codec, renderings
+from carddav_msg.directory.sql.borrowed import Borrowed
 from carddav_msg.directory.sql.engine import Conflict, open_engines, translated
 from carddav_msg.directory.sql.hot import SqlHotReads
 from carddav_msg.directory.sql.migrate import schema_problem
@@ -65,11 +66,12 @@ class SqlDirectory(SqlSignInReads, SqlHotReads):
     """The directory on a SQL database. Opening connects to nothing; threads share one object, processes don't."""
 
     def __init__(self, url: str, retention: Retention, rendering: Rendering, threads: int) -> None:
-        self._reads, self._writes = open_engines(url, threads)
+        self._reads, writes = open_engines(url, threads)
+        self._writers = Borrowed(writes, writes.connect)
         self._actor = SERVER
         self._retention = retention
         self._rendering = rendering
-        self._write_statements = WriteStatements(self._writes, rendering)
+        self._write_statements = WriteStatements(writes, rendering)
         super().__init__(self._reads)
 
     def acting(self, actor: Actor) -> SqlDirectory:
@@ -84,9 +86,18 @@ class SqlDirectory(SqlSignInReads, SqlHotReads):
 
     @contextmanager
     def write(self) -> Iterator[SqlTransaction]:
-        with translated(), self._writes.begin() as connection:
-            now = time.time_ns() // 1000
-            yield SqlTransaction(connection, self._write_statements, now, self._actor, self._retention)
+        with translated():
+            connection = self._writers.take()
+            try:
+                with connection.begin():
+                    now = time.time_ns() // 1000
+                    yield SqlTransaction(connection, self._write_statements, now, self._actor, self._retention)
+            except BaseException:
+                if connection.invalidated:  # its server went away, and the others' with it
+                    self._writers.drop()
+                connection.close()
+                raise
+            self._writers.give_back(connection)
 
     def transact(self, work: Callable[[SqlTransaction], T]) -> T:
         for attempt in range(_TRIES):
@@ -103,7 +114,7 @@ class SqlDirectory(SqlSignInReads, SqlHotReads):
         self._borrowed.drop()
         if self._doors is not None:
             self._doors.close()
-        self._writes.dispose()
+        self._writers.drop()
 
     def networks(self) -> list[Network]:
         with self._reading() as connection:
