@@ -45,10 +45,10 @@ class Admissions:
     def asked(self, environ: WSGIEnvironment, path: DavPath) -> bytes:
         """A digest of all that an admission depends on, beside the directory."""
         return self._known.digest(
+            environ.get("REMOTE_ADDR", ""),
             environ.get("HTTP_AUTHORIZATION", ""),
             path.principal,
             path.book,
-            environ.get("REMOTE_ADDR", ""),
         )
 
     def again(self, asked: bytes) -> Admission | None:

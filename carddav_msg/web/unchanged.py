@@ -86,7 +86,7 @@ class Unchanged:
             with suppress(BadRequest):  # cut off: the face, which finds nothing, says so
                 body = LimitedStream(environ["wsgi.input"], int(length)).read()
             environ["wsgi.input"] = BytesIO(body)
-        names = ("REQUEST_METHOD", "PATH_INFO", "QUERY_STRING", "CONTENT_TYPE", "REMOTE_ADDR", "HTTP_AUTHORIZATION")
+        names = ("REMOTE_ADDR", "REQUEST_METHOD", "PATH_INFO", "QUERY_STRING", "CONTENT_TYPE", "HTTP_AUTHORIZATION")
         return self._told.digest(*(str(environ.get(name, "")) for name in names), body.decode("latin-1"))
 
     def _is_so(self, visitor: Visitor) -> bool:
