@@ -190,6 +190,35 @@ def test_numbers_listing_changes_and_tombstones(any_services: Services) -> None:
     }
 
 
+def test_a_batch_of_deletions_is_numbered_in_its_order(any_services: Services) -> None:
+    """Each gets a number of its own, in the order given, whatever is in a name, also if it was deleted before."""
+    acme = add_network(any_services, "acme")
+    book = shared_book(any_services, acme.id).id
+    names = ["b", "a", '\U0001f9d1 "quoted\\', "null", "1"]
+    for _ in range(2):
+        first = save(any_services, book, *map(card, names)) + 1
+        any_services.directory.transact(lambda tx: tx.delete_cards(book, names, tx.take_numbers(book, len(names))))
+        assert any_services.directory.listing(book, 0, 10) == []
+        assert any_services.directory.changes(book, 0, 0, 10) == [
+            (number, name, None) for number, name in enumerate(names, first)
+        ]
+
+
+def test_numbers_and_tombstones_of_a_batch_are_one_statement_each(statements: list[str], services: Services) -> None:
+    """However many cards come, go, and come again."""
+    acme = add_network(services, "acme")
+    book = shared_book(services, acme.id).id
+    names = [f"c{number}" for number in range(50)]
+    statements.clear()
+    save(services, book, *map(card, names))
+    services.directory.transact(lambda tx: tx.delete_cards(book, names, tx.take_numbers(book, len(names))))
+    save(services, book, *map(card, names))
+    written = [" ".join(statement.split()[:3]) for statement in statements]
+    assert (written.count("UPDATE books SET"), written.count("INSERT INTO tombstones")) == (3, 1)
+    assert written.count("DELETE FROM tombstones") == 2
+    assert written.count("INSERT INTO cards") == 100
+
+
 def test_pruning_raises_the_floor_to_the_highest_forgotten_deletion(any_services: Services) -> None:
     """Sync tokens older than the floor must start anew; younger ones go on."""
     acme = add_network(any_services, "acme")

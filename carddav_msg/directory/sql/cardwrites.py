@@ -57,7 +57,10 @@ class CardWrites(Writes):
         new = [{"book": book, "seq": seq, **_values(card)} for seq, card in numbered if not card.id]
         self._each(self.statements.update_card, old)
         self._each(self.statements.insert_card, new)
-        self._each(self.statements.forget_tombstone, [{"in_book": book, "at_href": card["href"]} for card in new])
+        if new:
+            self._rows(
+                self.statements.forget_tombstones, in_book=book, hrefs=self._array([card["href"] for card in new])
+            )
 
     def save_links(self, changed: Sequence[StoredCard]) -> None:
         statement = update(cards).where(cards.c.id == bindparam("row"))
@@ -65,10 +68,9 @@ class CardWrites(Writes):
         self.connection.execute(statement.values(user=bindparam("whom"), link=bindparam("why")), values)
 
     def delete_cards(self, book: int, hrefs: Sequence[str], last_seq: int) -> None:
-        numbered = enumerate(hrefs, last_seq - len(hrefs) + 1)
-        self._each(self.statements.delete_card, [{"in_book": book, "at_href": href} for href in hrefs])
-        buried = [{"book": book, "href": href, "seq": seq, "deleted": self.now} for seq, href in numbered]
-        self._each(self.statements.bury, buried)
+        gone = {"in_book": book, "hrefs": self._array(hrefs)}
+        self._rows(self.statements.delete_cards, **gone)
+        self._rows(self.statements.bury, **gone, first=last_seq - len(hrefs) + 1, now=self.now)
         # Here the book is locked, and no one has to remember to tidy up.
         self.prune(book, self.now - self.retention.tombstones * _DAY)
 

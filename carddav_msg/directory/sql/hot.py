@@ -4,7 +4,6 @@ connection as tuples. A statement rebuilt for each call costs more than the data
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Callable, Sequence
 from functools import lru_cache
@@ -15,6 +14,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from carddav_msg.directory.rows import Asked, CardRow, Door, Entry, Named
 from carddav_msg.directory.signin import AccountRow
+from carddav_msg.directory.sql import arrays
 from carddav_msg.directory.sql.accounts import account_of, member_of
 from carddav_msg.directory.sql.borrowed import Borrowed
 from carddav_msg.directory.sql.compiled import Statement
@@ -91,7 +91,7 @@ class SqlHotReads:
         raise AssertionError("unreachable")
 
     def _array(self, values: Sequence[Any]) -> Any:
-        return json.dumps(list(values)) if self._sqlite else list(values)
+        return arrays.bound(values, sqlite=self._sqlite)
 
     def door(self, network_key: str, user_key: str, slug: str, device: str = "") -> Door | None:
         return self._kept((network_key, user_key, slug, device), self._read_door)

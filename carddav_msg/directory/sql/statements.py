@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from sqlalchemy import (
-    ARRAY,
     BindParameter,
     ColumnElement,
     Select,
     String,
     and_,
-    any_,
     bindparam,
     case,
     cast,
@@ -26,6 +25,7 @@ from sqlalchemy import (
 from sqlalchemy.sql import CompoundSelect
 
 from carddav_msg.directory.rows import LONG_NAME, NAME_END, NAME_LENGTH
+from carddav_msg.directory.sql import arrays
 from carddav_msg.directory.sql.accounts import account_statement, member_statement
 from carddav_msg.directory.sql.schema import (
     Row,
@@ -65,10 +65,7 @@ _BOOK = (
 
 
 def statements(sqlite: bool) -> dict[str, Select[Any] | CompoundSelect[Any]]:
-    def among(column: ColumnElement[Any], name: str, kind: Any) -> ColumnElement[bool]:
-        if sqlite:
-            return column.in_(select(func.json_each(bindparam(name)).table_valued("value").c.value))
-        return column == any_(cast(bindparam(name), ARRAY(kind)))
+    among = partial(arrays.among, sqlite=sqlite)
 
     book: BindParameter[Any] = bindparam("book")
     after: BindParameter[Any] = bindparam("after")

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Table
 from sqlalchemy.dialects import postgresql, sqlite
 
 from carddav_msg.directory.rows import Retention
+from carddav_msg.directory.sql import arrays
 from carddav_msg.directory.sql.compiled import Statement
 from carddav_msg.directory.sql.engine import taken, unavailable
 from carddav_msg.directory.sql.writestatements import WriteStatements
@@ -33,6 +34,10 @@ class Writes:
     def _locks_rows(self) -> bool:
         """PostgreSQL locks rows; SQLite's BEGIN IMMEDIATE has locked everything already."""
         return self.connection.dialect.name == "postgresql"
+
+    def _array(self, values: Sequence[Any]) -> Any:
+        """Values as one parameter of a compiled statement."""
+        return arrays.bound(values, sqlite=not self._locks_rows)
 
     def _rows(self, statement: Statement, **parameters: Any) -> list[Any]:
         """Runs a compiled statement on the driver's connection, in this transaction; its rows have names."""

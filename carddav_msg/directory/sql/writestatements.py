@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -10,6 +11,7 @@ from sqlalchemy import (
     Column,
     Engine,
     ScalarSelect,
+    String,
     Table,
     bindparam,
     delete,
@@ -22,6 +24,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 
 from carddav_msg.directory.rows import Rendering
+from carddav_msg.directory.sql import arrays
 from carddav_msg.directory.sql.compiled import Statement
 from carddav_msg.directory.sql.renderings import own_number
 from carddav_msg.directory.sql.schema import (
@@ -75,10 +78,12 @@ class WriteStatements:
         self.lock_network_shared = compiled(shared)
         self.lock_network_exclusive = compiled(exclusive)
 
-        of_book = update(books).where(books.c.id == row)
-        self.lock_book = compiled(of_book.values(seq=books.c.seq).returning(books.c.seq))
+        # As an update locks a row, but without a version of it that nobody needs.
+        self.lock_book = compiled(select(books.c.seq).where(books.c.id == row).with_for_update(key_share=True))
         taken = books.c.seq + bindparam("count", type_=Row)
-        self.take_numbers = compiled(of_book.values(seq=taken, modified=bindparam("now")).returning(books.c.seq))
+        self.take_numbers = compiled(
+            update(books).where(books.c.id == row).values(seq=taken, modified=bindparam("now")).returning(books.c.seq)
+        )
 
         in_book = cards.c.book == bindparam("in_book", type_=Row)
         at_href = cards.c.href == bindparam("at_href")
@@ -90,21 +95,31 @@ class WriteStatements:
         with_users = select(cards.c.seq, *STORED, users.c.cloud_username, users.c.enabled, users.c.messaging)
         with_users = with_users.select_from(cards.join(users, users.c.id == cards.c.user))
         self.directory_cards_between = compiled(_between(with_users))
-        self.delete_card = compiled(delete(cards).where(in_book, at_href))
+        among = partial(arrays.among, name="hrefs", kind=String, sqlite=not on_postgresql)
+        self.delete_cards = compiled(delete(cards).where(in_book, among(cards.c.href)))
 
-        buried = (tombstones.c.book == bindparam("in_book", type_=Row), tombstones.c.href == bindparam("at_href"))
-        self.forget_tombstone = compiled(delete(tombstones).where(*buried))
+        of_book = tombstones.c.book == bindparam("in_book", type_=Row)
+        self.forget_tombstones = compiled(delete(tombstones).where(of_book, among(tombstones.c.href)))
         self.last_forgotten = compiled(_last_forgotten())
-        bury: Any = (postgresql if on_postgresql else sqlite).insert(tombstones)
-        bury = bury.values({name: bindparam(name) for name in ("book", "href", "seq", "deleted")})
-        later = {"seq": bury.excluded.seq, "deleted": bury.excluded.deleted}
-        self.bury = compiled(bury.on_conflict_do_update(index_elements=["book", "href"], set_=later))
+        self.bury = compiled(_bury(on_postgresql=on_postgresql))
 
         who = ("at", "actor", "face", "address")
         self.record = compiled(_insert(audit, "network", "action", "subject", "before", "after", *who))
         self.forget_audit = compiled(delete(audit).where(audit.c.at < bindparam("oldest")))
         self.keep_version = compiled(_insert(card_versions, "book", "href", "uid", "action", "text", "by", *who))
         self.forget_versions = compiled(delete(card_versions).where(card_versions.c.at < bindparam("oldest")))
+
+
+def _bury(*, on_postgresql: bool) -> Any:
+    """Tombstones of some cards of a book, numbered from `first` on."""
+    gone, href, place = arrays.in_order("hrefs", sqlite=not on_postgresql)
+    values = (bindparam("in_book", type_=Row), href, bindparam("first", type_=Row) + place, bindparam("now", type_=Row))
+    # Without a condition SQLite would take ON CONFLICT for the condition of a join.
+    rows = select(*values).select_from(gone).where(literal_column("true"))
+    bury: Any = (postgresql if on_postgresql else sqlite).insert(tombstones)
+    bury = bury.from_select(["book", "href", "seq", "deleted"], rows)
+    later = {"seq": bury.excluded.seq, "deleted": bury.excluded.deleted}
+    return bury.on_conflict_do_update(index_elements=["book", "href"], set_=later)
 
 
 def _last_forgotten() -> Any:
