@@ -275,7 +275,7 @@ class Transaction(SignInWrites, RenderingWrites, Protocol):
         """Stores only whom cards stand for and why; nothing that is served."""
 
     def delete_cards(self, book: int, hrefs: Sequence[str], last_seq: int) -> None:
-        """Deletes and leaves tombstones with the numbers up to `last_seq`."""
+        """Deletes cards, each named once, and leaves tombstones with the numbers up to `last_seq`."""
 
     def save_user_keys(self, users: Sequence[tuple[User, Iterable[MatchKey]]]) -> set[MatchKey]:
         """Replaces the match keys of users; returns those that any of them had before or has now."""

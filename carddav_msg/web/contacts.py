@@ -15,7 +15,7 @@ from werkzeug.http import http_date
 from carddav_msg import metrics
 from carddav_msg.bootstrap import Services
 from carddav_msg.domain.access import BookKind
-from carddav_msg.services.authentication import Face, Visitor
+from carddav_msg.services.authentication import Face, Hints, Visitor
 from carddav_msg.services.contacts import State
 from carddav_msg.web import crossorigin, parameters
 from carddav_msg.web.answers import Format
@@ -52,9 +52,8 @@ def blueprint(services: Services) -> Blueprint:
     queries = QueryPasswords(Face.CONTACTS)
     crossorigin.allow(face, services.settings.cors_origins)
 
-    def let_in_to(visitor: Visitor, sent: Parameters, state: State, kind: str) -> None:
-        """What is to be done each time that somebody has these contacts: again, if a 304 is repeated."""
-        queries.check(visitor, sent)
+    def note_visit(visitor: Visitor, sent: Parameters, state: State, kind: str) -> None:
+        """Notes that somebody has these contacts now."""
         directory = next((book for book in state.books if book.kind is BookKind.DIRECTORY), None)
         let_in(
             services.observations,
@@ -65,7 +64,13 @@ def blueprint(services: Services) -> Blueprint:
             seq=directory.seq if directory else 0,
         )
         metrics.sync(Face.CONTACTS, kind)
-        log.debug("face=%s %s user=%s", Face.CONTACTS, kind, ascii(visitor.principal.login))
+        status = 304 if kind == "unchanged" else 200
+        log.debug("face=%s status=%d user=%s", Face.CONTACTS, status, ascii(visitor.principal.login))
+
+    def repeated(visitor: Visitor, sent: Parameters, state: State) -> None:
+        """What is to be done again for each 304 that is repeated."""
+        queries.check(visitor, sent)
+        note_visit(visitor, sent, state, "unchanged")
 
     def contacts() -> Response:
         request = request_ctx.request
@@ -73,21 +78,25 @@ def blueprint(services: Services) -> Blueprint:
         visitor = services.authentication.enter(
             sent.login, sent.password, Face.CONTACTS, slug=None, hints=sent.hints, address=sent.address
         )
+        queries.check(visitor, sent)
         state = services.contacts.state(visitor.principal, visitor.home)
         unchanged = not_modified(request, state)
-        note = partial(let_in_to, visitor, replace(sent, password=""), state, "unchanged" if unchanged else "full")
-        note()
         if unchanged:
             response = Response(status=304)
             del response.headers["Content-Type"]
             if state.settled:
-                may_be_repeated(request.environ, visitor, note)
+                may_be_repeated(
+                    request.environ,
+                    visitor,
+                    partial(repeated, visitor, replace(sent, password="", hints=Hints()), state),
+                )
         else:
             packed = takes_gzip(request)
             body = services.contacts.gzipped(state) if packed else services.contacts.document(state)
             response = Response(iter(()) if request.method == "HEAD" else _begun(body), content_type=Format.JSON.value)
             if packed:
                 response.headers["Content-Encoding"] = "gzip"
+        note_visit(visitor, sent, state, "unchanged" if unchanged else "full")
         response.headers["ETag"] = f'W/"{state.tag}"'
         response.headers["Last-Modified"] = http_date(state.date)
         response.headers["Cache-Control"] = "private, no-cache"

@@ -18,6 +18,7 @@ from flask import Request
 from werkzeug.exceptions import BadRequest, Forbidden, RequestEntityTooLarge
 
 from carddav_msg.domain.identifiers import has_control
+from carddav_msg.domain.observations import AGENT_LENGTH
 from carddav_msg.logs import keep_out
 from carddav_msg.metrics import PLAIN_HTTP
 from carddav_msg.services.authentication import Hints
@@ -35,7 +36,8 @@ Pairs = Iterable[tuple[str, object]]
 class Parameters:
     """What a caller sent; empty texts were not sent. `login` and `password` are never empty.
 
-    `address` is where it came from, `agent` the User-Agent, and `in_query` says that the password stood in the URL.
+    `address` is where it came from, `agent` how the User-Agent begins, and `in_query` says that the password stood in
+    the URL.
     """
 
     login: str = field(repr=False)
@@ -81,7 +83,7 @@ def read(request: Request, route: Route) -> Parameters:
         cloud_id,
         values.get("device", ""),
         in_query,
-        request.headers.get("User-Agent", ""),
+        request.headers.get("User-Agent", "")[:AGENT_LENGTH],
     )
 
 

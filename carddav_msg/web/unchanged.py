@@ -1,13 +1,12 @@
 """Answers of 304, given again while nothing that they were made of has changed (ADR 14).
 
 Apps ask for contacts every three minutes, nearly always in vain. The same request by a caller whose door is as it was
-gets the same answer; the door has all books of the home with their `seq`. Flask would take ten times as long to say so.
+gets the same answer; the door has all books of the home with their `seq`. Flask would take five times as long.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from dataclasses import dataclass
 from io import BytesIO
 from typing import Any, Final
@@ -17,20 +16,11 @@ from werkzeug.exceptions import BadRequest
 from werkzeug.wsgi import LimitedStream
 
 from carddav_msg.credentials import device
-from carddav_msg.errors import CarddavMsgError
 from carddav_msg.metrics import PLAIN_HTTP
 from carddav_msg.services.authentication import Authentication, Callers, Visitor
 
 _DIGITS: Final = 4  # of the length of a body: credentials alone take no more
-_SLOT: Final = "carddav_msg.unchanged"
-
-
-@dataclass(slots=True)
-class _Slot:
-    """Where a face leaves whom it said "unchanged" to, and what else it does each time."""
-
-    visitor: Visitor | None = None
-    repeat: Callable[[], None] | None = None
+_SAID: Final = "carddav_msg.unchanged"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +38,8 @@ def may_be_repeated(environ: WSGIEnvironment, visitor: Visitor, repeat: Callable
 
     `repeat` does what is to be done each time: to count it, to note the visit.
     """
-    slot = environ.get(_SLOT)
-    if isinstance(slot, _Slot) and visitor.ticket and visitor.home is not None and not device.is_probe(visitor.device):
-        slot.visitor, slot.repeat = visitor, repeat
+    if visitor.ticket and visitor.home is not None and not device.is_probe(visitor.device):
+        environ[_SAID] = (visitor, repeat)
 
 
 class Unchanged:
@@ -67,8 +56,7 @@ class Unchanged:
             return self._application(environ, start_response)
         headers = self._told.digest(*(f"{name}={value}" for name, value in environ.items() if name[:5] == "HTTP_"))
         told = self._told.kept(caller)
-        if told is not None and told.headers == headers and self._is_so(told.visitor):
-            told.repeat()
+        if told is not None and told.headers == headers and self._is_repeated(told):
             start_response("304 NOT MODIFIED", [*told.given])
             return []
         return self._asked(caller, headers, environ, start_response)
@@ -83,28 +71,38 @@ class Unchanged:
         if length := environ.get("CONTENT_LENGTH"):
             if not length.isdecimal() or len(length) > _DIGITS:
                 return None
-            with suppress(BadRequest):  # cut off: the face, which finds nothing, says so
+            try:
                 body = LimitedStream(environ["wsgi.input"], int(length)).read()
+            except BadRequest:  # cut off: the face, which finds nothing, says so
+                environ["wsgi.input"] = BytesIO()
+                return None
             environ["wsgi.input"] = BytesIO(body)
+        elif environ["REQUEST_METHOD"] == "POST":
+            return None
         names = ("REMOTE_ADDR", "REQUEST_METHOD", "PATH_INFO", "QUERY_STRING", "CONTENT_TYPE", "HTTP_AUTHORIZATION")
         return self._told.digest(*(str(environ.get(name, "")) for name in names), body.decode("latin-1"))
 
-    def _is_so(self, visitor: Visitor) -> bool:
-        """True while the visitor would be let in to the very same; a directory that can't tell is the face's to say."""
+    def _is_repeated(self, told: _Told) -> bool:
+        """True when the visitor would be let in to the very same, and was noted. Whatever fails here fails in the face,
+        too, which says so.
+        """
         try:
-            return self._authentication.again(visitor) is visitor
-        except CarddavMsgError:
+            if self._authentication.again(told.visitor) is not told.visitor:
+                return False
+            told.repeat()
+        except Exception:
             return False
+        return True
 
     def _asked(
         self, caller: bytes, headers: bytes, environ: WSGIEnvironment, start_response: StartResponse
     ) -> Iterable[bytes]:
         """The answer of the face, which is kept if it says that it may be repeated."""
-        slot = environ[_SLOT] = _Slot()
 
         def start(status: str, given: list[tuple[str, str]], *rest: Any) -> Any:
-            if slot.visitor and slot.repeat and status.startswith("304"):
-                self._told.keep(caller, _Told(slot.visitor, headers, [*given], slot.repeat))
+            if _SAID in environ and status.startswith("304"):
+                visitor, repeat = environ[_SAID]
+                self._told.keep(caller, _Told(visitor, headers, [*given], repeat))
             return start_response(status, given, *rest)
 
         return self._application(environ, start)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -31,6 +33,39 @@ def test_writers_beyond_the_connections_are_told_to_come_later(
             assert directory.networks() == []
             transaction.save_key_check("k1", "memory", "kept")
         assert directory.key_checks()["k1"] == ("memory", "kept")
+
+
+def test_whoever_waits_gets_the_next_connection(any_settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also when it is one that is kept at hand: nobody waits beside idle connections until the time is over."""
+    monkeypatch.setattr(engine, "BESIDE", 0)
+    with contextlib.closing(bootstrap.open_directory(replace(any_settings, threads=2))) as directory:
+        done: list[int] = []
+
+        def change(number: int) -> None:
+            with directory.write() as transaction:
+                transaction.save_key_check(f"k{number}", "memory", "kept")
+            done.append(number)
+
+        monkeypatch.setattr(engine, "BUSY_SECONDS", 60)
+        turn = directory._turn
+        waiting = threading.Event()
+        acquire = turn.acquire
+
+        def acquiring(*args: object, **options: float) -> bool:
+            if acquire(blocking=False):
+                return True
+            waiting.set()
+            return acquire(*args, **options)
+
+        monkeypatch.setattr(turn, "acquire", acquiring)
+        with ThreadPoolExecutor(4) as pool:
+            with directory._writing(), directory._writing():
+                changes = [pool.submit(change, number) for number in range(4)]
+                assert waiting.wait(30)
+            for one in changes:
+                one.result(timeout=30)
+        assert sorted(done) == [0, 1, 2, 3]
+        assert set(directory.key_checks()) == {"k0", "k1", "k2", "k3"}
 
 
 def test_who_finds_a_database_locked_is_told_to_come_later(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:

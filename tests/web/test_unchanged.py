@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 import pytest
 from flask.testing import FlaskClient
@@ -17,6 +18,7 @@ from werkzeug.test import TestResponse
 from carddav_msg.credentials import device
 from carddav_msg.domain.observations import Outcome
 from carddav_msg.errors import Unavailable
+from carddav_msg.metrics import PLAIN_HTTP
 from carddav_msg.web import create_app
 from tests.builders import add_network, add_user
 from tests.changes import ACTS
@@ -27,8 +29,9 @@ if TYPE_CHECKING:
     from carddav_msg.bootstrap import Services
     from carddav_msg.domain.user import User
 
-SECRET = "anna's password"
+SECRET = "annas-Password"  # spelled so wherever it is sent
 LOGIN = "acme~anna"
+FORM = "application/x-www-form-urlencoded"
 Poll = Callable[..., TestResponse]
 
 EXPECTED: dict[str, tuple[int, int]] = {
@@ -169,7 +172,10 @@ def test_the_answer_is_repeated_for_the_very_same_request_alone(
     assert client.post("/contacts", query_string=sent, headers=held[query]).status_code == 500
     assert client.post("/contacts", json=sent, headers=held[form]).status_code == 500
     assert client.get("/provisioning", query_string=sent, headers=held[query]).status_code == 500
-    # The last headers count for each caller: what was told before was forgotten by nothing that failed since.
+    body = urlencode(sent).encode()
+    assert client.post("/contacts", data=body, content_type=FORM, headers=held[form]).status_code == 304
+    assert client.post("/contacts", data=body, content_type="text/plain", headers=held[form]).status_code == 400
+    # What failed since has put nothing in the place of what was told.
     assert query(client, secret, held[query]).status_code == 304
 
 
@@ -234,7 +240,7 @@ def test_each_visit_is_noted_and_warned_of(services: Services, lines: Lines, mon
     assert "passwords come in the query" in lines.text
     assert SECRET not in lines.text
     assert len(kept := [*_held_by(client.application.wsgi_app)]) > 20
-    assert not [one for one in kept if isinstance(one, str) and SECRET in one]
+    assert not [one for one in kept if SECRET in str(one)]
 
 
 def _held_by(remembering: Any) -> Iterator[object]:
@@ -275,29 +281,78 @@ def test_a_directory_that_is_away_is_503(services: Services, monkeypatch: pytest
     assert query(client, SECRET, headers).status_code == 304
 
 
-def test_a_body_of_another_kind_is_the_faces(services: Services) -> None:
-    """Too long to be remembered, cut off, of no length that can be read: answered as without a memory."""
+def test_what_is_kept_of_a_caller_is_small(services: Services) -> None:
+    """However much was sent in headers that nobody reads."""
+    services = filled(services)
+    client = create_app(services).test_client()
+    agent = {"User-Agent": "a" * 50_000, "X-Other": "b" * 50_000}
+    headers = {"If-None-Match": query(client, SECRET, agent).headers["ETag"], **agent}
+    assert [query(client, SECRET, headers).status_code for _ in range(2)] == [304, 304]
+    kept = [one for one in _held_by(client.application.wsgi_app) if isinstance(one, (str, bytes))]
+    assert kept
+    assert max(map(len, kept)) < 1000
+
+
+def test_credentials_without_https_are_refused_each_time(services: Services) -> None:
+    """Also of a caller who was told "unchanged" by https."""
+    services = filled(services)
+    client = create_app(services).test_client()
+    headers = told(client, SECRET)
+    sent = {"username": LOGIN, "password": SECRET}
+    plain = client.get("/contacts", query_string=sent, headers=headers, environ_overrides={PLAIN_HTTP: True})
+    assert plain.status_code == 403
+    assert query(client, SECRET, headers).status_code == 304
+
+
+def test_a_body_too_long_to_be_remembered_is_the_faces(services: Services) -> None:
+    """It is answered as without a memory, right or wrong."""
     services = filled(services)
     client = create_app(services).test_client()
     headers = told(client, SECRET, form)
-    body = f"username=acme~anna&password={SECRET}&padding={'x' * 10_000}".encode()
-    kind = "application/x-www-form-urlencoded"
-    for _ in range(2):
-        assert client.post("/contacts", data=body, content_type=kind, headers=headers).status_code == 304
-        for length in ("100", "many", "1" * 5000):
-            cut = client.post(
+    for secret, expected in ((SECRET, 304), ("wrong", 401), (SECRET, 304)):
+        body = f"username={LOGIN}&password={secret}&padding={'x' * 10_000}"
+        assert client.post("/contacts", data=body, content_type=FORM, headers=headers).status_code == expected
+
+
+@pytest.mark.parametrize("way", ["chunked", "HTTP/2"])
+def test_a_body_without_a_length_is_the_faces(services: Services, way: str) -> None:
+    """A wrong password in it is looked at, also after a right one."""
+    services = filled(services)
+    client = create_app(services).test_client()
+    headers = told(client, SECRET, form)
+    environ: dict[str, Any] = {"CONTENT_LENGTH": "", "wsgi.input_terminated": True}
+    if way == "chunked":
+        headers["Transfer-Encoding"] = "chunked"
+    else:
+        environ["SERVER_PROTOCOL"] = way
+    for method in ("POST", "GET"):
+        for secret, expected in ((SECRET, 304), ("wrong", 401), (SECRET, 304)):
+            answer = client.open(
                 "/contacts",
-                data=b"username=acme~anna",
-                content_type=kind,
+                method=method,
+                data=f"username={LOGIN}&password={secret}",
+                content_type=FORM,
                 headers=headers,
-                environ_overrides={"CONTENT_LENGTH": length},
+                environ_overrides=environ,
             )
-            assert cut.status_code in (400, 413, 401), length
-        chunked = client.post(
+            assert answer.status_code == expected
+
+
+@pytest.mark.parametrize(
+    ("length", "expected"), [("100", 400), ("many", 401), ("1" * 12, 413), ("1" * 5000, 401), ("", 401)]
+)
+def test_a_body_of_a_wrong_length_is_the_faces(services: Services, length: str, expected: int) -> None:
+    """Cut off, or of a length that can't be read: as an app that remembers nothing answers."""
+    services = filled(services)
+    client = create_app(services).test_client()
+    headers = told(client, SECRET, form)
+    for app in (client, create_app(services).test_client()):
+        cut = app.post(
             "/contacts",
-            data=f"username=acme~anna&password={SECRET}".encode(),
-            content_type=kind,
-            headers={**headers, "Transfer-Encoding": "chunked"},
-            environ_overrides={"CONTENT_LENGTH": "", "wsgi.input_terminated": True},
+            data=f"username={LOGIN}&pass".encode(),
+            content_type=FORM,
+            headers=headers,
+            environ_overrides={"CONTENT_LENGTH": length},
         )
-        assert chunked.status_code == 304
+        assert cut.status_code == expected
+    assert form(client, SECRET, headers).status_code == 304

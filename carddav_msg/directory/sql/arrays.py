@@ -22,7 +22,7 @@ def among(column: ColumnElement[Any], name: str, kind: Any, *, sqlite: bool) -> 
     return column == any_(cast(bindparam(name), ARRAY(kind)))
 
 
-def in_order(name: str, *, sqlite: bool) -> tuple[TableValuedAlias, ColumnElement[str], ColumnElement[int]]:
+def numbered(name: str, *, sqlite: bool) -> tuple[TableValuedAlias, ColumnElement[str], ColumnElement[int]]:
     """The texts of the parameter `name` as rows: (the table, a text, its place from 0)."""
     if sqlite:
         table = func.json_each(bindparam(name)).table_valued("key", "value")

@@ -27,6 +27,11 @@ SQLite's own 1,000 that is one change of eighty, and a page that many changes to
 _RETRYABLE = ("40001", "40P01")  # serialization_failure, deadlock_detected
 
 
+def writers(threads: int) -> int:
+    """How many changes one process has at work at a time."""
+    return min(threads, WRITERS) + BESIDE
+
+
 class Conflict(Unavailable):
     """A deadlock or a serialisation failure: the same transaction may succeed when it is run again."""
 

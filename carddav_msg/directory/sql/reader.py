@@ -8,6 +8,7 @@ import string
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from threading import BoundedSemaphore
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Select, func, literal, or_, select, union_all
@@ -24,7 +25,7 @@ from carddav_msg.directory.rows import (
     SharedBook,
     UserWithSecrets,
 )
-from carddav_msg.directory.sql import codec, renderings
+from carddav_msg.directory.sql import codec, engine, renderings
 from carddav_msg.directory.sql.borrowed import Borrowed
 from carddav_msg.directory.sql.engine import Conflict, open_engines, translated
 from carddav_msg.directory.sql.hot import SqlHotReads
@@ -68,6 +69,7 @@ class SqlDirectory(SqlSignInReads, SqlHotReads):
     def __init__(self, url: str, retention: Retention, rendering: Rendering, threads: int) -> None:
         self._reads, writes = open_engines(url, threads)
         self._writers = Borrowed(writes, writes.connect)
+        self._turn = BoundedSemaphore(engine.writers(threads))
         self._actor = SERVER
         self._retention = retention
         self._rendering = rendering
@@ -86,18 +88,28 @@ class SqlDirectory(SqlSignInReads, SqlHotReads):
 
     @contextmanager
     def write(self) -> Iterator[SqlTransaction]:
-        with translated():
+        with translated(), self._writing() as connection, connection.begin():
+            now = time.time_ns() // 1000
+            yield SqlTransaction(connection, self._write_statements, now, self._actor, self._retention)
+
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        """A connection for a change, kept for the next one if it was good."""
+        # A thread that waits for the pool would not be woken by one that is kept beside it.
+        if not self._turn.acquire(timeout=engine.BUSY_SECONDS):
+            raise Unavailable("Too many changes wait for the database.")
+        try:
             connection = self._writers.take()
             try:
-                with connection.begin():
-                    now = time.time_ns() // 1000
-                    yield SqlTransaction(connection, self._write_statements, now, self._actor, self._retention)
+                yield connection
             except BaseException:
                 if connection.invalidated:  # its server went away, and the others' with it
                     self._writers.drop()
                 connection.close()
                 raise
             self._writers.give_back(connection)
+        finally:
+            self._turn.release()
 
     def transact(self, work: Callable[[SqlTransaction], T]) -> T:
         for attempt in range(_TRIES):

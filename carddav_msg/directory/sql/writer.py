@@ -24,4 +24,4 @@ class SqlTransaction(
     RenderingWrites,
     StagingWrites,
 ):
-    """One transaction over one connection; `now` is the same for all it writes."""
+    """One transaction over one connection, to be used inside of its `with`; `now` is the same for all it writes."""

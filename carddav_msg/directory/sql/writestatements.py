@@ -112,7 +112,7 @@ class WriteStatements:
 
 def _bury(*, on_postgresql: bool) -> Any:
     """Tombstones of some cards of a book, numbered from `first` on."""
-    gone, href, place = arrays.in_order("hrefs", sqlite=not on_postgresql)
+    gone, href, place = arrays.numbered("hrefs", sqlite=not on_postgresql)
     values = (bindparam("in_book", type_=Row), href, bindparam("first", type_=Row) + place, bindparam("now", type_=Row))
     # Without a condition SQLite would take ON CONFLICT for the condition of a join.
     rows = select(*values).select_from(gone).where(literal_column("true"))

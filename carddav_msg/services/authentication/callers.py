@@ -16,7 +16,7 @@ Kept = TypeVar("Kept")
 class Callers(Generic[Kept]):
     """Something kept of each caller of one process, by a digest of what they sent; threads share it.
 
-    The digests are keyed by the process, so no secret can be found in its memory by trying. When there are too many
+    The digests have a key of their own, so no secret can be found in memory by trying. When there are too many
     callers, the one who was kept first goes.
     """
 
