@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from carddav_msg.domain.audit import Actor, AuditEntry, CardVersion
@@ -98,7 +99,7 @@ def network_of(row: Any, domains: Iterable[str], cloud_ids: Iterable[str]) -> Ne
         contacts_nodes=bool(row.contacts_nodes),
         refresh_denied=row.refresh_denied,
         credentials_in_query=row.credentials_in_query,
-        account=json.loads(row.account),
+        account=MappingProxyType(json.loads(row.account)),
         source_name=row.source_name,
         source_owned=frozenset(json.loads(row.source_owned)),
     )

@@ -6,6 +6,8 @@ import hashlib
 import secrets
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
+from typing import Any
 
 from sqlalchemy import delete, insert, select, update
 
@@ -37,8 +39,7 @@ class NetworkWrites(SignInWrites):
             raise NotFound("There is no such network any more.")
         if rows[0].rendering > rows[0].own_rendering:
             raise Superseded
-        domains, cloud_ids = (text.split(",") if text else () for text in (rows[0].domains, rows[0].cloud_ids))
-        return codec.network_of(rows[0], domains, cloud_ids)
+        return _network(rows[0])
 
     def add_network(self, network: Network) -> Network:
         self._check_names(network)
@@ -129,3 +130,10 @@ class NetworkWrites(SignInWrites):
     def photos(self, digests: Sequence[str]) -> dict[str, tuple[str, bytes]]:
         query = select(photos).where(photos.c.digest.in_(digests))
         return {row.digest: (row.media_type, bytes(row.body)) for row in self.connection.execute(query)}
+
+
+@lru_cache(maxsize=256)
+def _network(row: Any) -> Network:
+    """The network of a row that was locked. Most changes lock one that was locked before."""
+    domains, cloud_ids = (text.split(",") if text else () for text in (row.domains, row.cloud_ids))
+    return codec.network_of(row, domains, cloud_ids)
