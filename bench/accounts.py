@@ -116,6 +116,12 @@ def _faces(
     hint = {"host": f"sip.{tenant.network_id}.example.net"}
     secrets = [_provisioned(client, tenant.login(number)) for number in range(_CONNECTIONS)]
     results = {}
+
+    def measure(title: str, messages: list[bytes], expected: list[Answer]) -> None:
+        runs = [_looped(client, messages, expected, pid, size.seconds) for _ in range(size.runs)]
+        results[title] = {key: statistics.median(run[key] for run in runs) for key in runs[0]}
+        say(f"{title}: {results[title]}")
+
     for question in _QUESTIONS:
         messages, expected = [], []
         for number, secret in enumerate(secrets):
@@ -131,9 +137,22 @@ def _faces(
                     raise WrongAnswer(f"{question.title}: HTTP {first.status}, not 304", first.body)
             messages.append(client.message("POST", question.path, headers, body))
             expected.append(first)
-        runs = [_looped(client, messages, expected, pid, size.seconds) for _ in range(size.runs)]
-        results[question.title] = {key: statistics.median(run[key] for run in runs) for key in runs[0]}
-        say(f"{question.title}: {results[question.title]}")
+        measure(question.title, messages, expected)
+    for kind, device in (("device credential", True), ("remembered password", False)):
+        title = f"CardDAV poll, {kind}"
+        messages, expected = [], []
+        for number, secret in enumerate(secrets):
+            login = tenant.login(number)
+            place = f"/dav/{quote(login)}/directory/"
+            headers = {**dav.XML, "Depth": "0", **basic(login, secret if device else PASSWORD)}
+            first = client.request("PROPFIND", place, headers, dav.POLL)
+            if not any(
+                properties.get(f"{dav.D}sync-token") for properties in dav.read(first.body, title).found.values()
+            ):
+                raise WrongAnswer(f"{title}: HTTP {first.status}, without a sync token", first.body)
+            messages.append(client.message("PROPFIND", place, headers, dav.POLL))
+            expected.append(first)
+        measure(title, messages, expected)
     client.close()
     return results
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.dav.clients import CR, D, Reply, vcard
+from carddav_msg.dav import requests
+from tests.dav.clients import CR, D, Reply, propfind, vcard
 from tests.dav.conftest import House
 
 DATA = CR + "address-data"
@@ -238,3 +239,17 @@ def test_comments_and_blanks_in_a_body_do_not_matter(house: House) -> None:
         "<prop><!-- z --><getetag/></prop></sync-collection>"
     )
     assert house.anna("REPORT", house.personal, body).members == {}
+
+
+def test_a_small_body_that_comes_again_is_not_parsed_again(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Phones send the same bytes every three minutes. A long body is parsed each time, and not kept."""
+    body = propfind(D + "displayname", D + "sync-token")
+    long = body.replace("</propfind>", " " * 3000 + "</propfind>")
+    parsed: list[bytes] = []
+    root = requests._root
+    monkeypatch.setattr(requests, "_root", lambda sent: (parsed.append(sent), root(sent))[1])
+    requests._remembered.cache_clear()
+    for user in ("one", "two"):  # each looks at the book for the first time: no answer is remembered
+        assert house.anna("PROPFIND", house.personal, body, depth="0", user_agent=user).status == 207
+        assert house.anna("PROPFIND", house.personal, long, depth="0", user_agent=user).status == 207
+    assert parsed == [body.encode(), long.encode(), long.encode()]

@@ -36,6 +36,11 @@ PATIENCE = float(examples(ci=180, soak=3600))
 ROUNDS = examples(ci=5, soak=300)
 CARD = "/dav/acme~anna/team/card.vcf"
 PAIR = ("X-CLOUD-USERNAME:ben", "X-NETWORK-ID:acme")
+SYNC = (
+    '<sync-collection xmlns="DAV:"><sync-token>{}</sync-token><sync-level>1</sync-level><prop><getetag/></prop>'
+    "</sync-collection>"
+)
+LISTING = '<propfind xmlns="DAV:"><prop><getetag/></prop></propfind>'
 WRITERS = ("One", "Two", "Three")
 
 
@@ -303,6 +308,60 @@ def somebody_waits(settings: Settings) -> bool:
             "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"
         )
         return bool(connection.execute(text(waiting)).scalar_one())
+
+
+def test_no_change_is_hidden_from_who_syncs_meanwhile(any_settings: Settings, server: Servers) -> None:
+    """Two worker processes; four clients write cards of one book, another syncs: it ends with what is there."""
+    with contextlib.closing(bootstrap.build(any_settings)) as services:
+        acme = add_network(services, "acme")
+        add_user(services, acme, "anna", password="right", display_name="Anna")
+    dav = over_http(server(any_settings, workers=2, threads=4).url, "acme~anna", "right")
+    book, etag = "/dav/acme~anna/personal/", "D:getetag"
+    written: list[str] = []
+
+    def write(writer: int) -> None:
+        for count in range(5 * ROUNDS):
+            path = f"{book}{writer}-{count}.vcf"
+            assert dav("PUT", path, vcard("New", f"{writer}-{count}"), Content_Type="text/vcard").status == 201
+            if count % 3 == 1:
+                assert dav("PUT", path, vcard("Changed", f"{writer}-{count}"), Content_Type="text/vcard").status == 204
+            if count % 3 == 2:
+                assert dav("DELETE", path).status == 204
+            else:
+                written.append(path)
+
+    seen: dict[str, str] = {}
+    token, syncs = "", 0
+
+    def sync() -> None:
+        nonlocal token, syncs
+        answer = dav("REPORT", book, SYNC.format(token), Content_Type="application/xml")
+        assert answer.status == 207
+        for path, response in answer.responses.items():
+            if response.status == 404:
+                seen.pop(path, None)
+            else:
+                seen[path] = answer.prop(path, etag)
+        token, syncs = answer.token, syncs + 1
+
+    ended = threading.Event()
+
+    def sync_on() -> None:
+        while not ended.is_set():
+            sync()
+
+    def write_all() -> None:
+        try:
+            at_once(*(partial(write, writer) for writer in range(4)))
+        finally:
+            ended.set()
+
+    at_once(sync_on, write_all)
+    sync()
+    listed = dav("PROPFIND", book, LISTING, Depth="1")
+    assert seen == {path: listed.prop(path, etag) for path in written}
+    assert listed.responses.keys() == {book, *written}
+    assert syncs > 5
 
 
 def test_real_connections(any_settings: Settings, server: Servers) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from contextlib import suppress
 from typing import Final
 
 from sqlalchemy import Connection, Engine
@@ -37,6 +38,7 @@ class Borrowed:
 
     def drop(self) -> None:
         """Gives up all that are idle, here and in the pool: those made from now on are new."""
-        while self._idle:
-            self._idle.pop().close()
+        with suppress(IndexError):  # when there is none left; others may take some meanwhile
+            while True:
+                self._idle.pop().close()
         self._engine.dispose()

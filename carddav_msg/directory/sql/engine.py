@@ -1,4 +1,4 @@
-"""Opening the database: SQLite in WAL mode, or PostgreSQL; one pool for reads in autocommit, one for transactions."""
+"""Opening the database: SQLite in WAL mode, or PostgreSQL with a pool for reads in autocommit and one for changes."""
 
 from __future__ import annotations
 
