@@ -123,9 +123,9 @@ class SqlDirectory(SqlSignInReads, SqlHotReads):
         raise AssertionError("unreachable")
 
     def close(self) -> None:
-        self._borrowed.drop()
         if self._doors is not None:
-            self._doors.close()
+            self._doors.close()  # before the last one that may write, which tidies up the log
+        self._borrowed.drop()
         self._writers.drop()
 
     def networks(self) -> list[Network]:
