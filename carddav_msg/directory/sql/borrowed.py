@@ -3,33 +3,42 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
-from typing import Final
+from typing import Final, Generic, Protocol, TypeVar
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Engine
 
 _KEPT: Final = 8
 """So many of the pool's connections stay taken; what a burst needs beyond them goes back to the pool."""
 
 
-class Borrowed:
-    """Connections of an engine, taken from its pool and kept.
+class _Closable(Protocol):
+    def close(self) -> None: ...
+
+
+Kept = TypeVar("Kept", bound=_Closable)
+
+
+class Borrowed(Generic[Kept]):
+    """Connections of an engine, taken from its pool by `connect` and kept.
 
     Threads share it. Nothing is taken before the first `take`, so it may be forked before.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, connect: Callable[[], Kept]) -> None:
         self._engine = engine
-        self._idle: deque[Connection] = deque()
+        self._connect = connect
+        self._idle: deque[Kept] = deque()
 
-    def take(self) -> Connection:
-        """A connection in no transaction. Raises what SQLAlchemy raises when there is none to be had."""
+    def take(self) -> Kept:
+        """A connection. Raises what `connect` raises when there is none to be had."""
         try:
             return self._idle.pop()  # the one last used, whose pages the database has at hand
         except IndexError:
-            return self._engine.connect()
+            return self._connect()
 
-    def give_back(self, connection: Connection) -> None:
+    def give_back(self, connection: Kept) -> None:
         """Takes back a connection that works, in no transaction."""
         if len(self._idle) < _KEPT:
             self._idle.append(connection)

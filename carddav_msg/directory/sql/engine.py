@@ -1,4 +1,4 @@
-"""Opening the database: SQLite in WAL mode, or PostgreSQL with a pool for reads in autocommit and one for changes."""
+"""Opening the database: SQLite in WAL mode, or PostgreSQL; one pool for reads in autocommit, one for transactions."""
 
 from __future__ import annotations
 
@@ -68,23 +68,24 @@ def open_engines(text: str, threads: int = 1) -> tuple[Engine, Engine]:
     """(reads, writes): nothing is connected yet, so both survive a fork.
 
     For reads there is a connection for each of `threads`, and a few for what is done beside requests. Writers mostly
-    wait for each other in the database; here they wait for one of a few connections. On SQLite both have the same ones:
-    what a connection wrote, it need not read again.
+    wait for each other in the database; here they wait for one of a few connections.
     """
     url = database_url(text)
     try:
         if url.get_backend_name() == "sqlite":
             Path(str(url.database)).parent.mkdir(parents=True, exist_ok=True)
+            # Reads are in autocommit: there is nothing to roll back when a connection goes back to its pool.
             # LIFO: the connection last used is the one whose pages SQLite has at hand.
-            reads = _create(url, threads + writers(threads), pool_use_lifo=True)
-            event.listen(reads, "connect", _configure_sqlite)
-            writes = reads.execution_options()
+            lifo = {"pool_use_lifo": True}
+            reads = _create(url, threads, pool_reset_on_return=None, **lifo)
+            writes = _create(url, min(threads, WRITERS), **lifo)
+            for engine in (reads, writes):
+                event.listen(engine, "connect", _configure_sqlite)
             event.listen(writes, "begin", _begin_immediate)
             return reads, writes
         # A phone gets its 503 soon; the driver alone would wait for more than two minutes.
         wait = {"connect_timeout": CONNECT_SECONDS}
         lock = {"options": f"-c lock_timeout={BUSY_SECONDS * 1000}"}
-        # Reads are in autocommit: there is nothing to roll back when a connection goes back to its pool.
         reads = _create(url, threads, isolation_level="AUTOCOMMIT", pool_reset_on_return=None, connect_args=wait)
         return reads, _create(url, min(threads, WRITERS), connect_args=wait | lock)
     except (ImportError, NoSuchModuleError):

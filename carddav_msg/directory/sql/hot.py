@@ -10,7 +10,6 @@ from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Engine
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from carddav_msg.directory.rows import Asked, CardRow, Door, Entry, Named
@@ -33,9 +32,9 @@ log = logging.getLogger(__name__)
 class SqlHotReads:
     """`HotReads` of the port. Threads may share it; each call borrows a connection for one statement."""
 
-    def __init__(self, engine: Engine, borrowed: Borrowed) -> None:
+    def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._borrowed = borrowed
+        self._borrowed = Borrowed(engine, engine.raw_connection)
         self._sqlite = engine.dialect.name == "sqlite"
         self._doors = KeptDoors(str(engine.url.database)) if self._sqlite else None
         for name, statement in statements(self._sqlite).items():
@@ -67,13 +66,12 @@ class SqlHotReads:
         dbapi = self._engine.dialect.dbapi
         for attempt in (1, 2):
             try:
-                connection = self._borrowed.take()
-            except (DBAPIError, PoolTimeout) as error:
-                log.warning("The database can't be reached: %s", getattr(error, "orig", error))
+                connection: Any = self._borrowed.take()
+            except (dbapi.Error, PoolTimeout) as error:  # type: ignore[union-attr]  # an engine always has its driver
+                log.warning("The database can't be reached: %s", error)
                 raise Unavailable(f"The database can't be reached ({type(error).__name__}).") from None
             try:
-                driver: Any = connection.connection.driver_connection
-                rows: list[Any] = driver.execute(statement.sql, bound).fetchall()
+                rows: list[Any] = connection.dbapi_connection.execute(statement.sql, bound).fetchall()
             except dbapi.DatabaseError as error:  # type: ignore[union-attr]  # an engine always has its driver
                 # A kept connection may have died with its server; a new one tells whether the server is back.
                 connection.invalidate()

@@ -68,13 +68,13 @@ class SqlDirectory(SqlSignInReads, SqlHotReads):
 
     def __init__(self, url: str, retention: Retention, rendering: Rendering, threads: int) -> None:
         self._reads, writes = open_engines(url, threads)
-        self._writers = Borrowed(writes)
+        self._writers = Borrowed(writes, writes.connect)
         self._turn = BoundedSemaphore(engine.writers(threads))
         self._actor = SERVER
         self._retention = retention
         self._rendering = rendering
         self._write_statements = WriteStatements(writes, rendering)
-        super().__init__(self._reads, self._writers if writes.pool is self._reads.pool else Borrowed(self._reads))
+        super().__init__(self._reads)
 
     def acting(self, actor: Actor) -> SqlDirectory:
         acting = copy.copy(self)
